@@ -1,0 +1,3 @@
+module github.com/lingerhttp/linger
+
+go 1.26.0
