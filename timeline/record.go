@@ -15,8 +15,7 @@ func (e *Exchange) Enter(p Phase, c Cause, at time.Time) {
 		if last.Phase == p && last.Cause == c && last.Note == "" {
 			return
 		}
-		now = max(now, last.Start)
-		last.End = now
+		now = last.endAt(now)
 		if last.Start == now && last.Note == "" && last.Attempts == nil {
 			e.Spans = e.Spans[:n-1]
 		}
@@ -39,8 +38,8 @@ func (e *Exchange) Note(text string) {
 	last.Note = text
 }
 
-// Attempt adds a child to the span under way. The parts of the child that lie
-// outside of what the exchange has recorded so far are cut off.
+// Attempt adds a child to the span under way. What of it lies outside of the
+// span is cut off.
 func (e *Exchange) Attempt(s Span) {
 	if len(e.Spans) == 0 {
 		return
@@ -58,17 +57,21 @@ func (e *Exchange) Finish(at time.Time, err error) {
 	if len(e.Spans) == 0 {
 		e.Enter(Queue, Queued, at)
 	}
-	last := &e.Spans[len(e.Spans)-1]
-	now = max(now, last.Start)
-	for i, a := range last.Attempts {
-		last.Attempts[i].End = min(a.End, now)
-		last.Attempts[i].Start = min(a.Start, now)
-	}
-	last.End = now
-	e.Duration = now
+	e.Duration = e.Spans[len(e.Spans)-1].endAt(now)
 	if err != nil {
 		e.Error = err.Error()
 	}
+}
+
+// endAt ends the span at now, or at its start if that is later, cuts its
+// attempts to its length, and returns the end.
+func (s *Span) endAt(now time.Duration) time.Duration {
+	s.End = max(now, s.Start)
+	for i, a := range s.Attempts {
+		s.Attempts[i].Start = min(a.Start, s.End)
+		s.Attempts[i].End = min(a.End, s.End)
+	}
+	return s.End
 }
 
 // In sums the spans of one phase.

@@ -40,25 +40,25 @@ type Cause uint8
 
 // The causes of delay. docs/causes.md tells each of them.
 const (
-	Unknown         Cause = iota // none of the others can be shown
-	Queued                       // no connection, slot or stream was free
-	NameLookup                   // a name was being looked up
-	Handshake                    // SYN to SYN-ACK
-	SYNRetry                     // a SYN or SYN-ACK was lost
-	TLSHandshake                 // the TLS handshake
-	Propagation                  // bits in flight
-	Server                       // the server had not begun to answer
-	Stall                        // the server's application had nothing to send
-	Transfer                     // the bottleneck was sending this exchange's bytes
-	Queueing                     // the bottleneck was sending bytes that stood before
-	SlowStart                    // the congestion window was still small
-	Congestion                   // loss had shrunk the congestion window
-	ReceiveWindow                // the receiver's window was closed or small
-	Nagle                        // a small segment was held until earlier data was acknowledged
-	DelayedACK                   // the receiver sat on the ACK that was waited for
-	Loss                         // bytes were lost
-	HeadOfLine                   // our bytes stood behind another exchange's
-	Client                       // the client was not reading
+	Unknown       Cause = iota // none of the others can be shown
+	Queued                     // no connection, slot or stream was free
+	NameLookup                 // a name was being looked up
+	Handshake                  // SYN to SYN-ACK
+	SYNRetry                   // a SYN or SYN-ACK was lost
+	TLSHandshake               // the TLS handshake
+	Propagation                // bits in flight
+	Server                     // the server had not begun to answer
+	Stall                      // the server's application had nothing to send
+	Transfer                   // the bottleneck was sending this exchange's bytes
+	Queueing                   // the bottleneck was sending bytes that stood before
+	SlowStart                  // the congestion window was still small
+	Congestion                 // loss had shrunk the congestion window
+	ReceiveWindow              // the receiver's window was closed or small
+	Nagle                      // a small segment was held until earlier data was acknowledged
+	DelayedACK                 // the receiver sat on the ACK that was waited for
+	Loss                       // bytes were lost
+	HeadOfLine                 // our bytes stood behind another exchange's
+	Client                     // the client was not reading
 	numCauses
 )
 
