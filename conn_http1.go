@@ -1,0 +1,373 @@
+package linger
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/lingerhttp/linger/internal/http1"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// An HTTP/1 connection. The goroutine of the caller writes the request, waits
+// for its turn in the line, reads the head of the response, and, when it reads
+// the body, that too. The connection has no goroutine of its own. The stages of
+// an exchange, in order:
+//
+//	send      joins the line and writes the request          conn_http1_send.go
+//	await     waits until the answers before its own are read   conn_pipeline.go
+//	receive   reads the head                                        this file
+//	Read      reads the body, gives the slot back      conn_http1_body.go
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+type http1Conn struct {
+	t    *Transport
+	net  net.Conn // TCP, or TLS over it
+	peek prober   // looks at the socket without waiting
+	name timeline.Conn
+	tls  *tls.ConnectionState
+
+	pooled *pooled
+	line   line
+
+	// writing is held, by having sent to it, from joining the line to the end of
+	// the write: requests stand on the wire in the order of the line.
+	writing chan struct{}
+	out     []byte // belongs to who holds writing
+
+	in buffer // belongs to the exchange whose turn it is
+
+	interrupted atomic.Bool // a caller gave up while it had the connection
+}
+
+func newHTTP1(t *Transport, c net.Conn, socket net.Conn, name timeline.Conn, state *tls.ConnectionState) *http1Conn {
+	return &http1Conn{t: t, net: c, peek: newProber(c, socket), name: name, tls: state, writing: make(chan struct{}, 1)}
+}
+
+func (c *http1Conn) about() timeline.Conn { return c.name }
+func (c *http1Conn) multiplexed() bool    { return false }
+func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
+func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
+func (c *http1Conn) close()               { c.net.Close() }
+
+// alive looks for an end of the connection, or for bytes that nobody asked for:
+// "If a client receives data on a connection that doesn't have outstanding
+// requests, it MUST NOT consider that data to be a valid response" — RFC 9112
+// §9.2. Behind others there is nothing to look at: the bytes are theirs.
+func (c *http1Conn) alive() error {
+	if c.line.busy() {
+		return nil
+	}
+	if c.in.len() > 0 {
+		return errUnasked
+	}
+	return c.peek.look()
+}
+
+var errUnasked = errors.New("the server sent bytes that nobody had asked for")
+
+// closeWait is how long finish waits for the server to close first.
+const closeWait = 250 * time.Millisecond
+
+// finish reads on until the server has closed, so that the side which closes
+// first, and holds the port in TIME_WAIT for it, is the server's (RFC 9293
+// §3.6.1). It gives up after closeWait.
+func (c *http1Conn) finish() {
+	defer c.net.Close()
+	if c.interrupted.Load() || c.net.SetReadDeadline(time.Now().Add(closeWait)) != nil {
+		return
+	}
+	var rest [512]byte
+	for range 8 {
+		if _, err := c.net.Read(rest[:]); err != nil {
+			return
+		}
+	}
+}
+
+// roundTrip implements conn.
+func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
+	tn := &turn{x: x}
+	g := c.guard(x)
+	body, err := c.send(x, tn)
+	if err == nil && !tn.first {
+		g.stop()
+		if err = c.await(x, tn); err == nil {
+			g = c.guard(x)
+			x.enter(timeline.Wait, timeline.Unknown)
+		}
+	}
+	if err != nil {
+		g.stop()
+		return nil, c.lose(x, s, body, err)
+	}
+	resp, err := c.receive(x, s, g, body)
+	if err != nil {
+		g.stop()
+		return nil, c.lose(x, s, body, err)
+	}
+	return resp, nil
+}
+
+// A guard interrupts an exchange's connection when its caller gives up.
+type guard struct {
+	c        *http1Conn
+	stopCtx  func() bool
+	released chan struct{}
+}
+
+func (c *http1Conn) guard(x *exchange) guard {
+	g := guard{c: c}
+	if x.ctx.Done() != nil {
+		g.stopCtx = context.AfterFunc(x.ctx, c.interrupt)
+	}
+	if cancel := canceled(x.req); cancel != nil {
+		g.released = make(chan struct{})
+		c.t.work.Add(1)
+		go c.watchCancel(cancel, g.released)
+	}
+	return g
+}
+
+// stop ends the guard. It reports whether the connection was interrupted.
+func (g guard) stop() bool {
+	if g.stopCtx != nil {
+		g.stopCtx()
+	}
+	if g.released != nil {
+		close(g.released)
+	}
+	return g.c.interrupted.Load()
+}
+
+// watchCancel interrupts the connection when Request.Cancel is closed, until the
+// guard that started it is released.
+func (c *http1Conn) watchCancel(cancel, released <-chan struct{}) {
+	defer c.t.work.Done()
+	select {
+	case <-cancel:
+		c.interrupt()
+	case <-released:
+	}
+}
+
+// interrupt makes every read and write on the connection fail at once. An
+// interrupted connection is not used again.
+func (c *http1Conn) interrupt() {
+	c.interrupted.Store(true)
+	c.net.SetDeadline(longAgo)
+}
+
+// lose is what an exchange gets that failed on this connection. It ends the
+// connection for those behind it as well; await says which errors leave it be.
+func (c *http1Conn) lose(x *exchange, s slot, body *bodySender, err error) *lost {
+	if body != nil {
+		body.stop()
+		if body.failed() {
+			err = &lost{err: body.err, step: timeline.Send, written: true, canceled: true}
+		}
+	}
+	l := &lost{err: err, step: x.phase(), reused: s.nth > 1}
+	errors.As(err, &l)
+	if c.interrupted.Load() && gaveUp(x) != nil {
+		l.err, l.canceled = gaveUp(x), true
+	}
+	if l.step == timeline.Queue {
+		l.step = timeline.Send
+	}
+	if !l.unprocessed && !l.left {
+		c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+		c.net.Close()
+	}
+	return l
+}
+
+// receive reads heads until the final one, and makes the response of it.
+func (c *http1Conn) receive(x *exchange, s slot, g guard, body *bodySender) (*http.Response, error) {
+	if d := c.t.ResponseHeaderTimeout; d > 0 {
+		c.setReadDeadline(time.Now().Add(d))
+	}
+	limit := c.t.maxHeader()
+	for {
+		head, size, first, err := c.readHead(limit)
+		if err != nil {
+			return nil, c.headError(x, body, size, err)
+		}
+		x.received(int64(size), 0)
+		if head.Status >= 200 {
+			if c.t.ResponseHeaderTimeout > 0 {
+				c.setReadDeadline(time.Time{})
+			}
+			x.enterAt(timeline.Receive, timeline.Unknown, first)
+			return c.respond(x, s, g, body, &head)
+		}
+		if head.Status == http.StatusSwitchingProtocols {
+			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, written: true, answered: true}
+		}
+		// "A client MUST be able to parse one or more 1xx responses received
+		// prior to a final response" — RFC 9110 §15.2. Together they are bounded.
+		if limit -= size; limit <= 0 {
+			return nil, &lost{err: ErrHeaderTooLarge, step: timeline.Wait, written: true, answered: true}
+		}
+	}
+}
+
+// setReadDeadline sets a deadline, unless the caller has given up meanwhile.
+func (c *http1Conn) setReadDeadline(at time.Time) {
+	c.net.SetReadDeadline(at)
+	if c.interrupted.Load() {
+		c.net.SetDeadline(longAgo)
+	}
+}
+
+// readHead reads one head, at most limit octets. first is when its first octet
+// was there. size is how much of it came, also when there is an error.
+func (c *http1Conn) readHead(limit int) (head http1.Response, size int, first time.Time, err error) {
+	from := 0
+	if c.in.len() > 0 {
+		first = time.Now()
+	}
+	for {
+		unread := c.in.unread()
+		if len(unread) > 0 && !http1.PlausibleResponse(unread) {
+			return head, len(unread), first, ErrNotHTTP
+		}
+		end, next := http1.HeadEnd(unread, from)
+		if end > 0 && end <= limit {
+			head, err = http1.ParseResponse(unread[:end])
+			c.in.skip(end)
+			return head, end, first, err
+		}
+		if len(unread) >= limit {
+			return head, len(unread), first, ErrHeaderTooLarge
+		}
+		from = next
+		if err = c.in.fill(c.net); err != nil {
+			return head, c.in.len(), first, err
+		}
+		if first.IsZero() {
+			first = time.Now()
+		}
+	}
+}
+
+// headError words why no head came. If the request could not be written either,
+// the connection was lost while sending.
+func (c *http1Conn) headError(x *exchange, body *bodySender, size int, err error) error {
+	l := &lost{err: err, step: timeline.Wait, written: true, answered: size > 0}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, io.EOF) && size > 0:
+		l.err = fmt.Errorf("%w after %d bytes of the header", io.ErrUnexpectedEOF, size)
+	case errors.Is(err, io.EOF):
+		l.err = ErrServerClosed
+	case errors.As(err, &timeout) && timeout.Timeout() && c.t.ResponseHeaderTimeout > 0 && !c.interrupted.Load():
+		l.err = fmt.Errorf("%w: nothing for %v", ErrHeaderTimeout, c.t.ResponseHeaderTimeout)
+	}
+	if size > 0 {
+		l.step = timeline.Receive
+		x.enter(timeline.Receive, timeline.Unknown)
+	}
+	return l
+}
+
+// respond makes the response of its head, and decides whether the connection
+// will persist after it.
+func (c *http1Conn) respond(x *exchange, s slot, g guard, sender *bodySender, head *http1.Response) (*http.Response, error) {
+	f, err := http1.ResponseFraming(x.Method, head)
+	if err != nil {
+		return nil, &lost{err: err, step: timeline.Receive, written: true, answered: true}
+	}
+	b := &http1Body{c: c, x: x, s: s, guard: g, sender: sender, framing: f, left: f.Length}
+	b.why = c.whyClose(x, head, f)
+	if b.why != "" {
+		c.t.pool().retire(c.pooled)
+		if http1.HasToken(head.Header["Connection"], "close") {
+			// "A server that sends a "close" connection option MUST … not process
+			// any further requests received on that connection" — RFC 9112 §9.6.
+			c.line.failBehind(&lost{err: fmt.Errorf("the server announced the end of connection %d before this request: %w", c.name.Number, ErrServerClosed),
+				step: timeline.Wait, written: true, unprocessed: true, reused: true})
+		}
+	}
+	if head.Minor == 0 {
+		c.t.pool().noPipelining(c.pooled, time.Now())
+	}
+	resp := c.response(x, head, f)
+	b.trailer = resp
+	resp.Body = b
+	if f.Kind == http1.NoBody || (f.Kind == http1.Length && f.Length == 0) {
+		b.finish("", nil)
+		resp.Body = endedBody{x}
+	}
+	return resp, nil
+}
+
+// whyClose decides whether the connection persists after a response, by what is
+// known when its head has been read; the reason is empty if it does.
+func (c *http1Conn) whyClose(x *exchange, head *http1.Response, f http1.Framing) string {
+	switch {
+	case f.MustClose != "":
+		return f.MustClose
+	case x.req.Close || c.t.Strategy.lifetime() == 1:
+		return "linger asked for it"
+	}
+	return http1.CloseReason(head.Minor, head.Header)
+}
+
+func (c *http1Conn) response(x *exchange, head *http1.Response, f http1.Framing) *http.Response {
+	resp := &http.Response{
+		Status:        statusLine(head),
+		StatusCode:    head.Status,
+		Proto:         head.Proto(),
+		ProtoMajor:    head.Major,
+		ProtoMinor:    head.Minor,
+		Header:        head.Header,
+		ContentLength: f.Length,
+		Close:         http1.CloseReason(head.Minor, head.Header) != "",
+		Request:       x.req,
+		TLS:           c.tls,
+	}
+	if f.Kind == http1.Chunked {
+		resp.TransferEncoding = []string{"chunked"}
+		delete(resp.Header, "Transfer-Encoding")
+		resp.Trailer = announced(resp.Header)
+	}
+	x.mu.Lock()
+	x.Protocol, x.Status = resp.Proto, resp.StatusCode
+	x.mu.Unlock()
+	return resp
+}
+
+func statusLine(head *http1.Response) string {
+	return fmt.Sprintf("%03d %s", head.Status, head.Reason)
+}
+
+// canceled is the deprecated way to give up, which http.Client still uses with a
+// Timeout and a RoundTripper that is not its own.
+func canceled(req *http.Request) <-chan struct{} {
+	return req.Cancel //lint:ignore SA1019 http.Client sets it
+}
+
+// errRequestCanceled is what net/http calls it.
+var errRequestCanceled = fmt.Errorf("request canceled: %w", context.Canceled)
+
+// gaveUp returns why the caller gave up, nil if it has not.
+func gaveUp(x *exchange) error {
+	if x.ctx.Err() != nil {
+		return context.Cause(x.ctx)
+	}
+	select {
+	case <-canceled(x.req):
+		return errRequestCanceled
+	default:
+		return nil
+	}
+}

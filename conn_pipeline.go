@@ -1,0 +1,180 @@
+package linger
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/lingerhttp/linger/internal/http1"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// The line: the exchanges on an HTTP/1 connection in the order in which their
+// requests were written, which is the order of their answers. The first in line
+// reads; when it is done, it hands the turn to the next. Where depth is 1 there
+// is never a second.
+
+// A turn is an exchange's place in the line.
+type turn struct {
+	x     *exchange
+	nth   int           // how many-th in the line since the connection began, from 1
+	first bool          // it was alone when it joined: its turn at once
+	ready chan struct{} // closed when its turn has come, or never will
+	err   *lost         // why it never will; written before ready is closed
+}
+
+type line struct {
+	mu    sync.Mutex
+	turns []*turn // guarded by mu; the first reads now
+	sum   int     // guarded by mu; how many have joined so far
+	ended *lost   // guarded by mu: why nobody may join any more
+}
+
+func (l *line) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.turns) > 0
+}
+
+// join puts t last in the line. The caller writes its request right after.
+func (l *line) join(t *turn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended != nil {
+		return &lost{err: l.ended.err, step: timeline.Send, reused: true, left: true}
+	}
+	t.first = len(l.turns) == 0
+	if !t.first {
+		t.ready = make(chan struct{})
+	}
+	l.turns = append(l.turns, t)
+	l.sum++
+	t.nth = l.sum
+	return nil
+}
+
+// pass hands the turn from the first to the next, and reports whether there is
+// one.
+func (l *line) pass() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	copy(l.turns, l.turns[1:])
+	l.turns[len(l.turns)-1] = nil
+	l.turns = l.turns[:len(l.turns)-1]
+	if len(l.turns) == 0 {
+		return false
+	}
+	close(l.turns[0].ready)
+	return true
+}
+
+// fail ends the line: all who wait in it get err.
+func (l *line) fail(err *lost) { l.failFrom(0, err) }
+
+// failBehind ends the line behind the one who reads now.
+func (l *line) failBehind(err *lost) { l.failFrom(1, err) }
+
+func (l *line) failFrom(n int, err *lost) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended == nil {
+		l.ended = err
+	}
+	if len(l.turns) <= n {
+		return
+	}
+	for i, t := range l.turns[n:] {
+		if n+i == 0 {
+			continue // whoever reads knows already
+		}
+		t.err = err
+		close(t.ready)
+	}
+	l.turns = l.turns[:n]
+}
+
+// await waits until the answers before x's own have been read. An exchange whose
+// caller gives up leaves its answer to be discarded.
+func (c *http1Conn) await(x *exchange, t *turn) error {
+	select {
+	case <-t.ready:
+	case <-x.ctx.Done():
+		return c.leave(x, t)
+	case <-canceled(x.req):
+		return c.leave(x, t)
+	}
+	if t.err != nil {
+		// A copy: each exchange's loss is its own.
+		l := *t.err
+		l.left = true
+		return &l
+	}
+	return nil
+}
+
+// leave gives up a place in the line. Somebody has to read the answer that will
+// come, and the slot is held until then.
+func (c *http1Conn) leave(x *exchange, t *turn) error {
+	c.t.work.Add(1)
+	go c.discard(t, x.Method)
+	return &lost{err: gaveUp(x), step: timeline.Wait, written: true, canceled: true, left: true, slotKept: true}
+}
+
+// Bounds of what is read only to be thrown away, after which the connection is
+// closed instead: reading on must not cost more than a new connection would.
+const (
+	discardBytes = 256 << 10
+	discardTime  = 5 * time.Second
+)
+
+// discard reads the answer to an exchange whose caller has gone.
+func (c *http1Conn) discard(t *turn, method string) {
+	defer c.t.work.Done()
+	why := "its exchange was given up"
+	<-t.ready
+	if t.err == nil {
+		c.net.SetReadDeadline(time.Now().Add(discardTime))
+		why = c.discardAnswer(method)
+		c.setReadDeadline(time.Time{})
+	}
+	if t.err == nil && why == "" {
+		if !c.line.pass() && c.in.len() > 0 {
+			why = errUnasked.Error()
+		}
+	} else {
+		c.line.fail(&lost{err: ErrServerClosed, step: timeline.Wait, written: true, reused: true})
+	}
+	c.t.release(slot{pooled: c.pooled}, verdict{close: why, answered: why == ""})
+}
+
+// discardAnswer returns why the connection cannot be used any more, empty if it can.
+func (c *http1Conn) discardAnswer(method string) string {
+	limit := c.t.maxHeader()
+	var head http1.Response
+	for head.Status < 200 {
+		var err error
+		if head, _, _, err = c.readHead(limit); err != nil {
+			return err.Error()
+		}
+	}
+	f, err := http1.ResponseFraming(method, &head)
+	if err != nil {
+		return err.Error()
+	}
+	b := &http1Body{c: c, framing: f, left: f.Length, trailer: &http.Response{}}
+	if why := http1.CloseReason(head.Minor, head.Header); why != "" || f.MustClose != "" {
+		return why + f.MustClose
+	}
+	if f.Kind == http1.NoBody {
+		return ""
+	}
+	if n, err := io.CopyN(io.Discard, readerFunc(b.read), discardBytes); err != io.EOF || n == discardBytes {
+		return "too much to discard"
+	}
+	return ""
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,24 @@
+// Package linger manages HTTP connections and accounts for every millisecond
+// they cost.
+//
+// [Transport] is an [net/http.RoundTripper] in the place of net/http's. A
+// [Strategy] says how exchanges share its connections, and each exchange comes
+// back with a timeline: spans that cover it from the moment it was handed over
+// to the last byte of its body, without gap or overlap.
+//
+// The story of a request:
+//
+//	Transport.RoundTrip          transport.go     one record for the exchange
+//	  takeSlot                                    phase queue
+//	    pool.acquire             pool.go          who waits, who is served, what to dial
+//	      choose                 strategy.go      which connection, and why
+//	    runDial                  dial.go          phases dns, connect, tls
+//	  conn.roundTrip             conn.go
+//	    http1Conn                conn_http1.go    in the caller's goroutine:
+//	      send                   conn_http1_send.go   phase send
+//	      await                  conn_pipeline.go     phase wait, behind other answers
+//	      receive                conn_http1.go        phase wait, then receive
+//	    http2Conn                conn_http2.go    streams, counted by meter.go
+//	  mayRetry                   transport.go     again, or not, and why
+//	Body.Read … io.EOF           conn_http1_body.go   the slot goes back, the record ends
+package linger

@@ -1,0 +1,190 @@
+package linger
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/lingerhttp/linger/internal/http1"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// Errors that callers may ask for with errors.Is.
+var (
+	// ErrClosed means that the Transport was closed.
+	ErrClosed = errors.New("transport is closed")
+
+	// ErrHeaderTooLarge means that a response's head passed MaxResponseHeaderBytes.
+	ErrHeaderTooLarge = errors.New("response header is too large")
+
+	// ErrHeaderTimeout means that ResponseHeaderTimeout passed before a response began.
+	ErrHeaderTimeout = errors.New("no response header in time")
+
+	// ErrNotHTTP means that the server's first bytes are not those of an HTTP response.
+	ErrNotHTTP = errors.New("the answer is not HTTP")
+
+	// ErrNoHTTP2 means that the strategy asks for HTTP/2 and the server does not speak it.
+	ErrNoHTTP2 = errors.New("the server does not speak HTTP/2")
+
+	// ErrServerClosed means that the connection ended before the response began.
+	ErrServerClosed = errors.New("the server closed the connection before it answered")
+
+	// ErrBodyClosed means that a response's body was read after it was closed.
+	ErrBodyClosed = errors.New("read of a closed response body")
+)
+
+// An Error says which step of an exchange failed, for which origin, and what a
+// caller may conclude. Every error that RoundTrip or a response body returns is
+// one, except io.EOF.
+type Error struct {
+	// Step is what the client was doing.
+	Step timeline.Phase
+
+	// Origin is scheme and host with port: "http://example.com:80".
+	Origin string
+
+	// Sent says that some of the request was put on a connection: the server may
+	// have applied it. If false it has certainly not.
+	Sent bool
+
+	// Err is the cause.
+	Err error
+
+	exchange *timeline.Exchange
+}
+
+var stepWords = [timeline.NumPhases]string{
+	timeline.Queue:   "waiting for a connection to",
+	timeline.DNS:     "looking up the name of",
+	timeline.Connect: "connecting to",
+	timeline.TLS:     "TLS handshake with",
+	timeline.Send:    "sending the request to",
+	timeline.Wait:    "waiting for the answer of",
+	timeline.Receive: "reading the answer of",
+}
+
+// Error returns one line: the step, the origin and the cause.
+func (e *Error) Error() string {
+	return stepWords[e.Step] + " " + e.Origin + ": " + plain(e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Timeline returns the record of the exchange that failed.
+func (e *Error) Timeline() *timeline.Exchange { return e.exchange }
+
+// Timeout reports whether a limit in time was the cause, as net.Error has it.
+func (e *Error) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(e.Err, ErrHeaderTimeout) || (errors.As(e.Err, &t) && t.Timeout())
+}
+
+// Temporary is what net.Error asks for; it says no more than Timeout.
+func (e *Error) Temporary() bool { return e.Timeout() }
+
+// Hint says what to do about the error, in one sentence; empty if nothing is known.
+func (e *Error) Hint() string {
+	for _, h := range hints {
+		if h.fits(e) {
+			return h.text
+		}
+	}
+	return ""
+}
+
+// hints stand in the order in which they are tried.
+var hints = []struct {
+	fits func(*Error) bool
+	text string
+}{
+	{is(context.Canceled), ""},
+	{func(e *Error) bool { return e.Step == timeline.DNS && notFound(e.Err) }, "check the spelling of the host name, or give its address with --resolve"},
+	{func(e *Error) bool { return e.Step == timeline.DNS }, "check this machine's resolver, or give the address with --resolve"},
+	{is(syscall.ECONNREFUSED), "nothing listens on that port: check that the server runs and the port is right"},
+	{is(syscall.EADDRNOTAVAIL), "this machine has no local port left toward that address: keep connections instead of opening new ones"},
+	{is(syscall.ENETUNREACH), "there is no route to that address: check this machine's network"},
+	{is(syscall.EHOSTUNREACH), "there is no route to that address: check this machine's network"},
+	{as[x509.UnknownAuthorityError], "the certificate is signed by an authority this machine does not know: add it to the system's, or use --insecure"},
+	{as[x509.HostnameError], "the certificate is for another name: use that name, or --insecure"},
+	{as[x509.CertificateInvalidError], "the certificate is not valid now: check its dates and this machine's clock, or use --insecure"},
+	{as[tls.RecordHeaderError], "the server does not speak TLS on that port: try http:// instead of https://"},
+	{is(ErrNoHTTP2), "try another strategy, such as persistent6"},
+	{is(ErrNotHTTP), "another protocol is spoken on that port; a TLS server wants https://"},
+	{is(ErrHeaderTooLarge), "the header never ended within the limit: the server is broken, or MaxResponseHeaderBytes too small"},
+	{is(context.DeadlineExceeded), "give it longer with --timeout"},
+	{is(ErrHeaderTimeout), "give it longer with --timeout"},
+	{is(ErrServerClosed), "the server or something in between ends connections: its log says why"},
+	{func(e *Error) bool { return e.Step == timeline.Receive && errors.Is(e.Err, io.ErrUnexpectedEOF) }, "the server ended the connection before the end of the body: its log says why"},
+	{is(syscall.ECONNRESET), "the server or something in between reset the connection: its log says why"},
+}
+
+func is(target error) func(*Error) bool {
+	return func(e *Error) bool { return errors.Is(e.Err, target) }
+}
+
+func as[T error](e *Error) bool {
+	var t T
+	return errors.As(e.Err, &t)
+}
+
+func notFound(err error) bool {
+	var d *net.DNSError
+	return errors.As(err, &d) && d.IsNotFound
+}
+
+// plain words an error for a person: without the repetitions that net's errors
+// stack up ("dial tcp 1.2.3.4:80: connect: connection refused").
+func plain(err error) string {
+	var dns *net.DNSError
+	var sys syscall.Errno
+	var syntax *http1.SyntaxError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "no such host"
+	case errors.As(err, &syntax), errors.As(err, new(*dialError)):
+		return err.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection ended in the middle: " + err.Error()
+	case errors.As(err, &sys):
+		return sys.Error()
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return "time ran out"
+	}
+	return strings.TrimPrefix(err.Error(), "tls: ")
+}
+
+// A dialError is what became of all addresses of a name.
+type dialError struct {
+	step  timeline.Phase
+	tried []string // one "address: why" each
+	err   error    // the first attempt's
+}
+
+func (e *dialError) Error() string {
+	if len(e.tried) > 0 {
+		return strings.Join(e.tried, ", ")
+	}
+	return plain(e.err)
+}
+
+func (e *dialError) Unwrap() error { return e.err }
+
+// refused says whether err is how a server turns connections away: a refusal, a
+// reset, or an end without a word.
+func refused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || cut(err)
+}
+
+// cut says whether err is how a connection ends that the peer cut.
+func cut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, ErrServerClosed)
+}

@@ -1,0 +1,502 @@
+package linger
+
+import (
+	"container/heap"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The pool's bookkeeping: which connections each origin has, who holds a slot on
+// them, and who waits for one. It does no I/O and reads no clock. It says what
+// should be dialled and closed; the Transport does it.
+//
+// The pool lends slots, never connections. A slot is given back exactly once, by
+// release, whatever became of the exchange.
+
+// An origin is scheme, host and port (RFC 9110 §4.3.1), the pool's unit.
+type origin struct {
+	scheme string
+	addr   string // host:port
+}
+
+func (o origin) String() string { return o.scheme + "://" + o.addr }
+
+// A slot is the right to put one exchange on one connection now.
+type slot struct {
+	*pooled
+	nth    int         // how many-th exchange on the connection, from 1
+	reason string      // why this connection
+	dial   *dialRecord // how it was opened, for the first exchange on it
+}
+
+// pooled is the pool's account of one connection; the pool's mutex guards it.
+type pooled struct {
+	conn      conn
+	home      *originPool
+	inFlight  int
+	used      int         // slots lent so far
+	exclusive bool        // the exchange on it tolerates no other behind it
+	alone     bool        // nothing goes behind the first exchange before its answer
+	retired   bool        // lends no more slots
+	closing   bool        // somebody was told to close it
+	gone      bool        // no longer counted among the open ones
+	dial      *dialRecord // until somebody is the first to use it
+	idleSince time.Time
+}
+
+// originPool is what the pool knows of one origin.
+type originPool struct {
+	key      origin
+	conns    []*pooled // open, the oldest first
+	dialling int
+	waiters  waiterHeap
+
+	answered    bool      // the origin has answered at least once
+	multiplexed bool      // its newest connection speaks HTTP/2
+	limit       int       // connections it bears, as learned; 0: nothing learned
+	limitUntil  time.Time // when to forget that
+	broken      int       // pipelines lost without notice, one after the other
+	noPipeline  time.Time // until when requests are not written ahead
+}
+
+// A waiter is an exchange that waits for a slot. Its outcome is written before
+// ready is closed.
+type waiter struct {
+	x     *exchange
+	ready chan struct{}
+	slot  slot
+	err   error
+
+	index   int  // in the heap; -1 once it has left
+	dialled bool // a dial is under way on its behalf
+	refused int  // how often such a dial was turned away
+}
+
+// A dialOrder is the pool's wish that a connection be opened.
+type dialOrder struct {
+	to    *originPool
+	owner *waiter       // whose exchange fails if it fails
+	pause time.Duration // how long to wait first
+}
+
+const (
+	// learnedFor is how long the pool remembers that an origin bears few
+	// connections or no pipelining.
+	learnedFor = time.Minute
+
+	// brokenPipelines in a row make an origin one that bears no pipelining.
+	brokenPipelines = 2
+
+	// refusalsBorne is how often one exchange's dial may be turned away by an
+	// origin that has answered others before it is given up.
+	refusalsBorne = 6
+
+	// firstPause is how long to wait before dialling again an origin that turned
+	// away a dial while no connection to it was open; it doubles each time.
+	firstPause = 20 * time.Millisecond
+)
+
+type pool struct {
+	strategy Strategy
+
+	mu      sync.Mutex
+	origins map[origin]*originPool // guarded by mu, with all they hold
+	closed  bool
+}
+
+// acquire lends x a slot now, or returns a waiter that will get one, and says
+// what must be dialled for it.
+func (p *pool) acquire(x *exchange, now time.Time) (slot, *waiter, []dialOrder) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := &waiter{x: x, ready: make(chan struct{}), index: -1}
+	if p.closed {
+		w.err = ErrClosed
+		close(w.ready)
+		return slot{}, w, nil
+	}
+	o := p.originLocked(x.origin)
+	heap.Push(&o.waiters, w)
+	orders := p.dispatchLocked(o, now)
+	select {
+	case <-w.ready:
+		return w.slot, nil, orders
+	default:
+		return slot{}, w, orders
+	}
+}
+
+func (p *pool) originLocked(key origin) *originPool {
+	o := p.origins[key]
+	if o == nil {
+		o = &originPool{key: key}
+		if p.origins == nil {
+			p.origins = make(map[origin]*originPool)
+		}
+		p.origins[key] = o
+	}
+	return o
+}
+
+// abandon takes a waiter off the line. If it was served meanwhile, it returns
+// false, and its slot is the caller's to give back.
+func (p *pool) abandon(w *waiter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.index < 0 {
+		return false
+	}
+	heap.Remove(&w.x.pool(p).waiters, w.index)
+	return true
+}
+
+func (x *exchange) pool(p *pool) *originPool { return p.originLocked(x.origin) }
+
+// dispatchLocked serves those who wait, the most urgent and then the longest
+// waiting first, and orders dials for those who remain.
+func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
+	for len(o.waiters) > 0 {
+		w := o.waiters[0]
+		pc, reason := p.pickLocked(o, w, now)
+		if pc == nil {
+			break
+		}
+		heap.Pop(&o.waiters)
+		w.slot = lend(pc, w, reason)
+		close(w.ready)
+	}
+	var orders []dialOrder
+	for p.viewLocked(o, now).mayDial() {
+		owner := o.waiters.undialled()
+		if owner == nil {
+			break
+		}
+		owner.dialled = true
+		o.dialling++
+		orders = append(orders, dialOrder{to: o, owner: owner, pause: pauseBefore(o, owner)})
+	}
+	return orders
+}
+
+// pauseBefore is how long a dial waits that follows on one that was turned away
+// although nothing else was open.
+func pauseBefore(o *originPool, w *waiter) time.Duration {
+	if w.refused == 0 || len(o.conns) > 0 {
+		return 0
+	}
+	return firstPause << (w.refused - 1)
+}
+
+// lend counts a slot of pc as taken.
+func lend(pc *pooled, w *waiter, reason string) slot {
+	pc.inFlight++
+	pc.used++
+	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(w.x.traits)
+	s := slot{pooled: pc, nth: pc.used, reason: reason, dial: pc.dial}
+	pc.dial = nil
+	return s
+}
+
+// behindOthers says whether a request may stand in a pipeline at all: "A user
+// agent SHOULD NOT pipeline requests after a non-idempotent method, until the
+// final response status code for that method has been received" — RFC 9112
+// §9.3.2. A request with a body is not written ahead either: it would have to be
+// repeated.
+func behindOthers(tr traits) bool { return tr.idempotent && !tr.hasBody }
+
+// viewLocked sums an origin up for a decision.
+func (p *pool) viewLocked(o *originPool, now time.Time) originView {
+	v := originView{open: len(o.conns), dialling: o.dialling, waiting: len(o.waiters), limit: p.strategy.Conns, perDial: 1}
+	if now.After(o.limitUntil) {
+		o.limit = 0
+	}
+	if o.limit > 0 && (v.limit == 0 || o.limit < v.limit) {
+		v.limit = o.limit
+	}
+	if p.strategy.Protocol == HTTP2 || o.multiplexed {
+		v.perDial = initialStreams
+	}
+	return v
+}
+
+// pickLocked finds a connection for w, or nil.
+func (p *pool) pickLocked(o *originPool, w *waiter, now time.Time) (*pooled, string) {
+	v := p.viewLocked(o, now)
+	v.exclusive = !behindOthers(w.x.traits)
+	multiplexed := false
+	views := make([]connView, 0, 8)
+	// The newest stand last: among equals the one used last is chosen, since it
+	// is the least likely to have been closed by the server.
+	for _, pc := range slices.Backward(o.conns) {
+		multiplexed = multiplexed || pc.conn.multiplexed()
+		views = append(views, connView{inFlight: pc.inFlight, free: p.freeLocked(pc, now), fresh: pc.used == 0})
+	}
+	i, reason := choose(v, views, multiplexed)
+	if i < 0 {
+		return nil, ""
+	}
+	return o.conns[len(o.conns)-1-i], reason
+}
+
+// freeLocked is how many slots a connection could lend now.
+func (p *pool) freeLocked(pc *pooled, now time.Time) int {
+	if pc.retired {
+		return 0
+	}
+	free := pc.conn.capacity() - pc.inFlight
+	if !pc.conn.multiplexed() {
+		if pc.exclusive || pc.alone || now.Before(pc.home.noPipeline) {
+			free = 1 - pc.inFlight
+		}
+	}
+	if life := p.strategy.lifetime(); life > 0 {
+		free = min(free, life-pc.used)
+	}
+	return free
+}
+
+// opened takes in a connection that a dial order brought.
+func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([]dialOrder, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dialEndedLocked(d)
+	if p.closed {
+		return nil, ErrClosed
+	}
+	pc := &pooled{conn: c, home: d.to, dial: record, idleSince: now, alone: d.to.broken > 0}
+	c.pooledAs(pc)
+	d.to.multiplexed = c.multiplexed()
+	d.to.conns = append(d.to.conns, pc)
+	return p.dispatchLocked(d.to, now), nil
+}
+
+func (p *pool) dialEndedLocked(d dialOrder) {
+	d.to.dialling--
+	d.owner.dialled = false
+}
+
+// failed takes in that a dial order came to nothing. The exchange on whose
+// behalf it was made fails with it, unless the origin merely turns away
+// connections beyond a number: then the pool keeps to that number.
+func (p *pool) failed(d dialOrder, record *dialRecord, err error, now time.Time) []dialOrder {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dialEndedLocked(d)
+	w := d.owner
+	switch {
+	case w.index < 0: // served by another connection, or gone
+	case refused(err) && (d.to.answered || len(d.to.conns) > 0) && w.refused < refusalsBorne:
+		w.refused++
+		limit := p.lowerLocked(d.to, len(d.to.conns), now)
+		w.x.note(fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(err), limit))
+	default:
+		heap.Remove(&d.to.waiters, w.index)
+		w.slot.dial = record
+		w.err = err
+		close(w.ready)
+	}
+	return p.dispatchLocked(d.to, now)
+}
+
+// lowerLocked remembers how many connections an origin bears, and returns it.
+func (p *pool) lowerLocked(o *originPool, open int, now time.Time) int {
+	o.limit = max(1, open)
+	o.limitUntil = now.Add(learnedFor)
+	return o.limit
+}
+
+// A verdict is what became of an exchange, as far as its connection goes.
+type verdict struct {
+	close    string // why the connection must not be used again; empty if it may
+	answered bool   // a final response came
+	cut      bool   // the connection ended without notice before the answer
+	rude     bool   // it is to be closed at once, without waiting for the server
+}
+
+// release gives a slot back. It returns whether the caller is to close the
+// connection now and drop it then (until which it counts as open), what to dial,
+// and a remark for the timeline if something was learned about the origin.
+func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders []dialOrder, remark string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pc, o := s.pooled, s.home
+	others := pc.inFlight > 1
+	pc.inFlight--
+	pc.exclusive = false
+	pc.idleSince = now
+	if v.answered {
+		o.answered = true
+		pc.alone = false
+		if v.close == "" {
+			o.broken = 0
+		}
+	}
+	if v.cut && !pc.retired {
+		remark = p.learnLocked(o, pc, s.nth, others, now)
+	}
+	life := p.strategy.lifetime()
+	if v.close != "" || (life > 0 && pc.used >= life) {
+		pc.retired = true
+	}
+	if pc.retired && (pc.inFlight == 0 || v.cut) && !pc.closing && !pc.gone {
+		pc.closing, closeIt = true, true
+	}
+	return closeIt, p.dispatchLocked(o, now), remark
+}
+
+// learnLocked draws the conclusion from a connection that was cut before an
+// answer: the origin bears fewer connections, or no pipelining.
+func (p *pool) learnLocked(o *originPool, pc *pooled, nth int, others bool, now time.Time) string {
+	if others {
+		return p.pipelineLostLocked(o, now)
+	}
+	if nth == 1 && len(o.conns) > 1 {
+		limit := p.lowerLocked(o, len(o.conns)-1, now)
+		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", pc.conn.about().Number, limit)
+	}
+	return ""
+}
+
+// pipelineLostLocked: "a client that assumes a persistent connection … SHOULD
+// NOT pipeline immediately after connection establishment" once a pipeline was
+// lost (RFC 9112 §9.3.2). After several in a row the origin gets no pipeline.
+func (p *pool) pipelineLostLocked(o *originPool, now time.Time) string {
+	o.broken++
+	if o.broken < brokenPipelines {
+		return "the pipeline broke: on a new connection the first request goes alone"
+	}
+	o.noPipeline = now.Add(learnedFor)
+	return "pipelines broke one after the other: no requests are written ahead for a while"
+}
+
+// noPipelining remembers that an origin answers as HTTP/1.0 does.
+func (p *pool) noPipelining(pc *pooled, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pc.home.noPipeline = now.Add(learnedFor)
+}
+
+// retire lets a connection lend no more slots: its end was announced.
+func (p *pool) retire(pc *pooled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pc.retired = true
+}
+
+// dropLocked takes a connection out of its origin's account.
+func (p *pool) dropLocked(pc *pooled) {
+	pc.retired, pc.gone = true, true
+	pc.home.conns = slices.DeleteFunc(pc.home.conns, func(c *pooled) bool { return c == pc })
+}
+
+// drop takes out a connection that has ended, or that drains, so that another
+// may be opened in its place.
+func (p *pool) drop(pc *pooled, now time.Time) []dialOrder {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !pc.gone {
+		p.dropLocked(pc)
+	}
+	return p.dispatchLocked(pc.home, now)
+}
+
+// kick serves the waiters of a connection's origin: its capacity may have grown.
+func (p *pool) kick(pc *pooled, now time.Time) []dialOrder {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dispatchLocked(pc.home, now)
+}
+
+// takeIdle takes out the connections that have been idle since before the given
+// time, and returns them to be closed. next is when the oldest of the rest
+// became idle, zero if there is none.
+func (p *pool) takeIdle(before time.Time) (idle []conn, next time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, o := range p.origins {
+		for _, pc := range slices.Clone(o.conns) {
+			switch {
+			case pc.inFlight > 0:
+			case pc.idleSince.Before(before):
+				p.dropLocked(pc)
+				idle = append(idle, pc.conn)
+			case next.IsZero() || pc.idleSince.Before(next):
+				next = pc.idleSince
+			}
+		}
+		if len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) == 0 && before.After(o.limitUntil) && before.After(o.noPipeline) {
+			delete(p.origins, key)
+		}
+	}
+	return idle, next
+}
+
+// shut ends the pool: everyone who waits gets ErrClosed, and all connections
+// are returned to be closed.
+func (p *pool) shut() []conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	var all []conn
+	for _, o := range p.origins {
+		for len(o.waiters) > 0 {
+			w := heap.Pop(&o.waiters).(*waiter)
+			w.err = ErrClosed
+			close(w.ready)
+		}
+		for _, pc := range slices.Clone(o.conns) {
+			p.dropLocked(pc)
+			all = append(all, pc.conn)
+		}
+	}
+	return all
+}
+
+// waiterHeap orders those who wait by urgency (RFC 9218), then by arrival. An
+// exchange that is sent again keeps the place of its arrival.
+type waiterHeap []*waiter
+
+func (h waiterHeap) Len() int { return len(h) }
+
+func (h waiterHeap) Less(i, j int) bool {
+	a, b := h[i].x, h[j].x
+	if a.urgency != b.urgency {
+		return a.urgency < b.urgency
+	}
+	return a.Number < b.Number
+}
+
+func (h waiterHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *waiterHeap) Push(w any) {
+	w.(*waiter).index = len(*h)
+	*h = append(*h, w.(*waiter))
+}
+
+func (h *waiterHeap) Pop() any {
+	old := *h
+	w := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	w.index = -1
+	return w
+}
+
+// undialled returns the first waiter on whose behalf no dial is under way.
+func (h waiterHeap) undialled() *waiter {
+	var first *waiter
+	for i, w := range h {
+		if !w.dialled && (first == nil || h.Less(i, first.index)) {
+			first = w
+			if i == 0 {
+				break
+			}
+		}
+	}
+	return first
+}

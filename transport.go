@@ -1,0 +1,389 @@
+package linger
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"iter"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// A Transport is an http.RoundTripper that manages connections by a Strategy and
+// accounts for the time of each exchange. Its zero value works. It may be used
+// by many goroutines at once; its fields must not be changed once it is in use.
+type Transport struct {
+	// Strategy says how exchanges share connections. The zero Strategy keeps
+	// connections, opens as many as needed and negotiates the protocol.
+	Strategy Strategy
+
+	// Observe, if set, is called once for each exchange when it has ended, in the
+	// goroutine that ended it. It must not change the exchange or wait for
+	// another one.
+	Observe func(*timeline.Exchange)
+
+	// TLSClientConfig is the configuration of TLS; nil means the zero Config. The
+	// Strategy's Protocol decides NextProtos.
+	TLSClientConfig *tls.Config
+
+	// DialContext opens a TCP connection to "host:port" in place of linger's own
+	// dialling, which then does not look up names either. nil means that linger
+	// dials.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Resolve returns the addresses of a host, the preferred first. nil means the
+	// function Resolve: the system's resolver.
+	Resolve func(ctx context.Context, host, port string) ([]netip.AddrPort, error)
+
+	// DialTimeout limits opening one connection, from the look-up of its name to
+	// the end of the TLS handshake. 0 means 30 seconds, negative no limit.
+	DialTimeout time.Duration
+
+	// ResponseHeaderTimeout limits the time from a written request, or from the
+	// answer before it in a pipeline, to the end of the response's head. 0 means
+	// no limit.
+	ResponseHeaderTimeout time.Duration
+
+	// MaxResponseHeaderBytes bounds the heads of a response, interim ones
+	// included. 0 means 1 MiB.
+	MaxResponseHeaderBytes int
+
+	// IdleConnTimeout is how long a connection is kept without an exchange on it.
+	// 0 means 90 seconds, as http.DefaultTransport has it; negative no limit.
+	IdleConnTimeout time.Duration
+
+	exchanges   atomic.Int64
+	connections atomic.Int64
+
+	start  sync.Once // sets what follows
+	conns  pool
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	h2     *http.Transport // makes HTTP/2 connections
+	sweep  *time.Timer
+
+	work sync.WaitGroup // every goroutine the Transport started
+}
+
+const (
+	defaultMaxHeader   = 1 << 20
+	defaultIdleTimeout = 90 * time.Second
+
+	// maxTries is how often one exchange is put on a connection at the most, not
+	// counting those connections that announced that they did not process it.
+	maxTries = 6
+)
+
+func (t *Transport) maxHeader() int {
+	if t.MaxResponseHeaderBytes > 0 {
+		return t.MaxResponseHeaderBytes
+	}
+	return defaultMaxHeader
+}
+
+func (t *Transport) dialTimeout() time.Duration {
+	switch {
+	case t.DialTimeout > 0:
+		return t.DialTimeout
+	case t.DialTimeout < 0:
+		return 1<<63 - 1
+	}
+	return defaultDialTimeout
+}
+
+func (t *Transport) idleTimeout() time.Duration {
+	if t.IdleConnTimeout == 0 {
+		return defaultIdleTimeout
+	}
+	return t.IdleConnTimeout
+}
+
+func (t *Transport) init() {
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.conns.strategy = t.Strategy
+	t.h2 = newHTTP2Dialer(t)
+	if d := t.idleTimeout(); d > 0 {
+		t.sweep = time.AfterFunc(d, t.sweepIdle)
+	}
+}
+
+func (t *Transport) pool() *pool {
+	t.start.Do(t.init)
+	return &t.conns
+}
+
+// life ends when the Transport is closed.
+func (t *Transport) life() context.Context {
+	t.start.Do(t.init)
+	return t.ctx
+}
+
+// RoundTrip implements http.RoundTripper: it decides, takes a slot, makes the
+// exchange, and records. The error is an *Error.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := t.begin(req, time.Now())
+	if err := checkRequest(req); err != nil {
+		x.closeBody()
+		return nil, x.failure(timeline.Queue, false, err)
+	}
+	x.origin = originOf(req)
+	sent := false
+	for unprocessed := 0; ; {
+		s, err := t.takeSlot(x)
+		if err != nil {
+			x.closeBody()
+			return nil, x.failure(stepOf(err), sent, err)
+		}
+		x.carriedBy(s)
+		resp, err := s.conn.roundTrip(x, s)
+		if err == nil {
+			return resp, nil
+		}
+		var l *lost
+		errors.As(err, &l)
+		t.giveBack(x, s, l)
+		sent = sent || (l.written && !l.unprocessed)
+		if l.unprocessed {
+			unprocessed++
+		}
+		again, why := mayRetry(l, x.traits, x.tries-unprocessed, t.proven(s))
+		if again {
+			err = x.rewind()
+		}
+		if !again || err != nil {
+			x.closeBody()
+			return nil, x.failure(l.step, sent, l.err)
+		}
+		x.note(why)
+	}
+}
+
+// giveBack returns the slot of a lost exchange.
+func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
+	if l.slotKept {
+		return
+	}
+	v := verdict{close: l.err.Error(), cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), rude: true}
+	if l.left && l.canceled {
+		v.close = "" // it left before its request was written
+	}
+	x.note(t.release(s, v))
+}
+
+// proven says whether the origin has answered other exchanges, or has other
+// connections open: its cutting of a new one is then a matter of their number.
+func (t *Transport) proven(s slot) bool {
+	p := t.pool()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.home.answered || len(s.home.conns) > 0
+}
+
+// mayRetry decides whether a lost exchange is put on another connection, and
+// says why.
+//
+// "A client MAY … automatically retry … if it has some means to detect that the
+// original request was never applied", and any idempotent method; "a client
+// SHOULD NOT automatically retry a failed automatic retry" — RFC 9110 §9.2.2.
+// linger bounds the latter by number.
+func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
+	switch {
+	case l.canceled || l.answered:
+		return false, ""
+	case !tr.rewindable && l.written:
+		return false, ""
+	case l.unprocessed && tr.rewindable:
+		return true, "sent again: " + l.err.Error()
+	case tries >= maxTries:
+		return false, ""
+	case !l.written && tr.rewindable:
+		return true, "tried again: nothing had been sent when the connection failed (" + plain(l.err) + ")"
+	case !cut(l.err) || !tr.idempotent || !tr.rewindable:
+		return false, ""
+	case l.reused:
+		return true, "sent again: the kept connection ended before an answer (" + plain(l.err) + ")"
+	case proven:
+		return true, "sent again: the new connection was cut before an answer (" + plain(l.err) + ")"
+	}
+	return false, ""
+}
+
+// takeSlot waits for a slot. An idle connection that turns out to have ended is
+// let go, and another slot taken.
+func (t *Transport) takeSlot(x *exchange) (slot, error) {
+	for {
+		x.enter(timeline.Queue, timeline.Queued)
+		if err := gaveUp(x); err != nil {
+			return slot{}, err
+		}
+		s, err := t.waitSlot(x)
+		if err != nil || s.nth == 1 {
+			return s, err
+		}
+		why := s.conn.alive()
+		if why == nil {
+			return s, nil
+		}
+		x.note("idle connection dropped: " + plain(why))
+		t.release(s, verdict{close: why.Error(), rude: true})
+	}
+}
+
+func (t *Transport) waitSlot(x *exchange) (slot, error) {
+	s, w, orders := t.pool().acquire(x, time.Now())
+	t.startDials(orders)
+	if w == nil {
+		return s, nil
+	}
+	select {
+	case <-w.ready:
+	case <-x.ctx.Done():
+	case <-canceled(x.req):
+	}
+	if t.pool().abandon(w) {
+		return slot{}, gaveUp(x)
+	}
+	<-w.ready
+	if w.err != nil {
+		x.tellDial(w.slot.dial)
+		return slot{}, w.err
+	}
+	return w.slot, nil
+}
+
+// tellDial records a dial that failed.
+func (x *exchange) tellDial(r *dialRecord) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if r != nil && !x.ended {
+		r.tell(&x.Exchange)
+	}
+}
+
+// release gives a slot back, closes its connection if that was its end, and
+// returns what was learned by it.
+func (t *Transport) release(s slot, v verdict) (remark string) {
+	closeIt, orders, remark := t.pool().release(s, v, time.Now())
+	t.startDials(orders)
+	switch {
+	case closeIt && v.rude:
+		s.conn.close()
+		t.startDials(t.pool().drop(s.pooled, time.Now()))
+	case closeIt:
+		t.work.Add(1)
+		go t.finishConn(s.pooled)
+	}
+	return remark
+}
+
+// finishConn ends a connection in the ordinary way, and makes room for another.
+func (t *Transport) finishConn(pc *pooled) {
+	defer t.work.Done()
+	pc.conn.finish()
+	t.startDials(t.pool().drop(pc, time.Now()))
+}
+
+// sweepIdle closes the connections that were idle for too long.
+func (t *Transport) sweepIdle() {
+	now := time.Now()
+	idle, next := t.pool().takeIdle(now.Add(-t.idleTimeout()))
+	closeAll(idle)
+	wait := t.idleTimeout()
+	if !next.IsZero() {
+		wait = max(time.Second, next.Add(wait).Sub(now))
+	}
+	if t.ctx.Err() == nil {
+		t.sweep.Reset(wait)
+	}
+}
+
+// CloseIdleConnections closes the connections that carry nothing now.
+func (t *Transport) CloseIdleConnections() {
+	idle, _ := t.pool().takeIdle(time.Now().Add(time.Hour))
+	closeAll(idle)
+}
+
+func closeAll(conns []conn) {
+	for _, c := range conns {
+		c.close()
+	}
+}
+
+// Close ends every connection, and with it every exchange under way; exchanges
+// handed over later fail with ErrClosed. It returns when the Transport has no
+// goroutine left.
+func (t *Transport) Close() error {
+	closing := t.pool().shut()
+	t.cancel()
+	if t.sweep != nil {
+		t.sweep.Stop()
+	}
+	closeAll(closing)
+	t.h2.CloseIdleConnections()
+	t.work.Wait()
+	return nil
+}
+
+// TimelineOf returns the record of a response's exchange, nil if the response
+// did not come from a Transport. It is complete when the body was read to its
+// end or closed.
+func TimelineOf(resp *http.Response) *timeline.Exchange { return timeline.Of(resp) }
+
+// stepOf is the phase in which no slot could be had.
+func stepOf(err error) timeline.Phase {
+	var d *dialError
+	if errors.As(err, &d) {
+		return d.step
+	}
+	return timeline.Queue
+}
+
+// originOf reads the origin of a checked request: RFC 9110 §4.3.1, with the
+// scheme's default port, and the host in lower case and in ASCII.
+func originOf(req *http.Request) origin {
+	host, port := req.URL.Hostname(), req.URL.Port()
+	if ascii, err := httpguts.PunycodeHostPort(host); err == nil {
+		host = ascii
+	}
+	if port == "" {
+		port = "80"
+		if req.URL.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return origin{scheme: req.URL.Scheme, addr: net.JoinHostPort(strings.ToLower(host), port)}
+}
+
+// removeZone takes the zone off an IPv6 address in a Host field: it means
+// nothing to the server (RFC 6874 §1).
+func removeZone(host string) string {
+	if !strings.HasPrefix(host, "[") {
+		return host
+	}
+	end := strings.LastIndexByte(host, ']')
+	zone := strings.LastIndexByte(host[:max(end, 0)], '%')
+	if end < 0 || zone < 0 {
+		return host
+	}
+	return host[:zone] + host[end:]
+}
+
+// listItems yields the non-empty elements of a field's comma-separated list.
+func listItems(line string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for item := range strings.SplitSeq(line, ",") {
+			if item = strings.TrimSpace(item); item != "" && !yield(item) {
+				return
+			}
+		}
+	}
+}
