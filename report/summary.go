@@ -29,10 +29,7 @@ func (p *Page) summary(b *bytes.Buffer, t Terminal) {
 // whereTheTimeWent writes a bar for each phase, the sums being those of all
 // exchanges, which overlap where they ran side by side.
 func (p *Page) whereTheTimeWent(b *bytes.Buffer, t Terminal) {
-	var all time.Duration
-	for _, d := range p.Summary.Phases {
-		all += d
-	}
+	all := p.allPhases()
 	if all == 0 {
 		return
 	}
@@ -47,6 +44,15 @@ func (p *Page) whereTheTimeWent(b *bytes.Buffer, t Terminal) {
 		fmt.Fprintf(b, "  %s %s %s  %s\n", padRight(phase.String(), 7), padLeft(duration(d), 7),
 			padLeft(percent(part), 5), t.paint(looks[phase].color, t.bar(part, min(t.width()-26, 40))))
 	}
+}
+
+// allPhases is the time of all exchanges together.
+func (p *Page) allPhases() time.Duration {
+	var all time.Duration
+	for _, d := range p.Summary.Phases {
+		all += d
+	}
+	return all
 }
 
 func (p *Page) writeMoments(b *bytes.Buffer, t Terminal) {

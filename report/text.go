@@ -162,7 +162,7 @@ func relative(raw, page string) (name string, host int) {
 			rest = "/"
 		}
 		return rest, 0
-	case u.Scheme == base.Scheme:
+	case u.Host != base.Host:
 		return "//" + u.Host + rest, 2 + len(u.Host)
 	}
 	return raw, len(u.Scheme) + 3 + len(u.Host)

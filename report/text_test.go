@@ -187,6 +187,7 @@ func TestShortName(t *testing.T) {
 		{"http://cdn.example/img/logo.png", 40, "//cdn.example/img/logo.png"},
 		{"http://cdn.example/img/logo.png", 20, "//cdn.exampl…ogo.png"},
 		{"http://[::1]:80\x1b/", 20, "http://[::1]:80%1B/"},
+		{"https://cdn.example/x.png", 40, "//cdn.example/x.png"},
 		{"data:image/png", 20, "data:image/png"},
 	} {
 		if got := (Terminal{}).shortName(c.url, page, c.width); got != c.want {
