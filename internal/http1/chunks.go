@@ -146,7 +146,7 @@ func (c *Chunks) takeFraming(b byte) error {
 		return nil
 	}
 	if c.line == maxChunkLine {
-		return c.tooLarge("chunk line", maxChunkLine)
+		return tooLarge("chunk line", maxChunkLine, c.offset)
 	}
 	c.line++
 	return c.takeLine(b)
@@ -215,7 +215,7 @@ func (c *Chunks) takeExtension(b byte) error {
 		return c.fail(fmt.Sprintf("octet 0x%02x behind chunk size", b))
 	}
 	if c.extensions++; c.extensions-c.content > maxExtensions {
-		return c.tooLarge("chunk extensions beyond the content", maxExtensions)
+		return tooLarge("chunk extensions beyond the content", maxExtensions, c.offset)
 	}
 	return nil
 }
@@ -243,7 +243,8 @@ func (c *Chunks) takeTrailer(b []byte) (int, error) {
 		n = len(b)
 	}
 	if limit := c.maxTrailer(); len(c.trailer)+n > limit {
-		return 0, c.tooLarge("trailer section", limit)
+		start := c.offset - int64(len(c.trailer))
+		return 0, tooLarge("trailer section", limit, start+int64(limit))
 	}
 	c.trailer = append(c.trailer, b[:n]...)
 	if !ended {
@@ -289,8 +290,9 @@ func (c *Chunks) fail(what string) error {
 	return &SyntaxError{In: "chunked body", What: what, Offset: int(c.offset)}
 }
 
-func (c *Chunks) tooLarge(what string, limit int) error {
-	return fmt.Errorf("chunked body: %w: %s of more than %d octets at octet %d", ErrTooLarge, what, limit, c.offset)
+// tooLarge says that what was bounded by limit went on at octet offset.
+func tooLarge(what string, limit int, offset int64) error {
+	return fmt.Errorf("chunked body: %w: %s of more than %d octets at octet %d", ErrTooLarge, what, limit, offset)
 }
 
 // hexDigit returns the value of a hexadecimal digit, or -1.
