@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lingerhttp/linger/report"
+)
+
+// verdictOn says in one sentence what decided between the strategies. The first
+// row is what the others are held against.
+func verdictOn(rows []report.Row) string {
+	if len(rows) == 1 {
+		return fmt.Sprintf("%s took %.1f ms; name a second strategy to compare it with.", rows[0].Strategy, rows[0].Time.Median)
+	}
+	best, worst := extremes(rows)
+	parts := []string{outcome(rows, best, worst), why(rows[best], rows[worst])}
+	if s := parallelHelped(rows); s != "" {
+		parts = append(parts, s)
+	}
+	return strings.Join(nonEmpty(parts...), "; ") + "."
+}
+
+// extremes finds the fastest and the slowest row, of those that fetched all if
+// there are any.
+func extremes(rows []report.Row) (best, worst int) {
+	better := func(a, b report.Row) bool {
+		if (a.Failed == 0) != (b.Failed == 0) {
+			return a.Failed == 0
+		}
+		return a.Time.Median < b.Time.Median
+	}
+	for i, r := range rows {
+		if better(r, rows[best]) {
+			best = i
+		}
+		if better(rows[worst], r) && r.Failed == 0 {
+			worst = i
+		}
+	}
+	return best, worst
+}
+
+func outcome(rows []report.Row, best, worst int) string {
+	b, w := rows[best], rows[worst]
+	if best == worst || !apart(b, w) {
+		return "no strategy was faster than the others beyond chance"
+	}
+	return fmt.Sprintf("%s was fastest, %s was slowest and took %.2f × as long", b.Strategy, w.Strategy, w.Time.Median/b.Time.Median)
+}
+
+// apart says whether the confidence intervals of two rows stand clear of each
+// other.
+func apart(a, b report.Row) bool {
+	return a.Time.High < b.Time.Low || b.Time.High < a.Time.Low
+}
+
+// why compares what the fastest and the slowest did with their time.
+func why(b, w report.Row) string {
+	if !apart(b, w) {
+		return ""
+	}
+	switch {
+	case w.Connections > 2*b.Connections && w.HandshakeMS > b.HandshakeMS:
+		return fmt.Sprintf("%s opened %s and spent %.1f ms in handshakes, %s %d and %.1f ms",
+			w.Strategy, count(w.Connections, "connection"), w.HandshakeMS, b.Strategy, b.Connections, b.HandshakeMS)
+	case b.Connections > 2*w.Connections && b.QueueMS >= w.QueueMS:
+		return fmt.Sprintf("%s did more at once on %s", b.Strategy, count(b.Connections, "connection"))
+	case w.QueueMS > b.QueueMS:
+		return fmt.Sprintf("in %s the exchanges waited %.0f ms in all for a connection, in %s %.0f ms", w.Strategy, w.QueueMS, b.Strategy, b.QueueMS)
+	}
+	return fmt.Sprintf("what %s saved in waiting for a connection it lost on busy ones", w.Strategy)
+}
+
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+// parallelHelped holds strategies that differ only in how many connections they
+// open against each other, and says so where more did not help.
+func parallelHelped(rows []report.Row) string {
+	for _, pair := range [][2]string{{"persistent", "persistent6"}, {"serial", "parallel"}} {
+		one, many := named(rows, pair[0]), named(rows, pair[1])
+		if one == nil || many == nil || many.Connections <= one.Connections && pair[0] == "persistent" {
+			continue
+		}
+		if many.Time.Median >= one.Time.Median || !apart(*one, *many) {
+			return fmt.Sprintf("parallel connections did not help here: %s took %.2f × the time of %s", many.Strategy, many.Time.Median/one.Time.Median, one.Strategy)
+		}
+	}
+	return ""
+}
+
+func named(rows []report.Row, strategy string) *report.Row {
+	for i := range rows {
+		if rows[i].Strategy == strategy {
+			return &rows[i]
+		}
+	}
+	return nil
+}
