@@ -1,0 +1,91 @@
+package origin
+
+import (
+	"errors"
+	"net"
+	"strconv"
+)
+
+// listen opens as many listeners as there are origins. Those that the caller
+// brought and that are one too many are closed.
+func (c Config) listen() ([]net.Listener, error) {
+	n := c.origins()
+	if len(c.Listeners) > 0 {
+		return c.Listeners[:n], closeAll(c.Listeners[n:])
+	}
+	first, err := net.Listen("tcp", c.addr())
+	if err != nil {
+		return nil, failed("listen", c.addr(), err)
+	}
+	if n == 1 {
+		return []net.Listener{first}, nil
+	}
+	addr, err := nextAddr(c.addr())
+	if err == nil {
+		var second net.Listener
+		if second, err = net.Listen("tcp", addr); err == nil {
+			return []net.Listener{first, second}, nil
+		}
+	}
+	return nil, errors.Join(failed("listen", addr, err), first.Close())
+}
+
+// nextAddr returns the address one port further; port 0 stays.
+func nextAddr(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr, err
+	}
+	n, err := net.LookupPort("tcp", port)
+	if err != nil {
+		return addr, err
+	}
+	if n != 0 {
+		n++
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n)), nil
+}
+
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// base is the base URL of the origin that listens at addr.
+func (c Config) base(addr net.Addr) string {
+	scheme := "http://"
+	if c.TLS {
+		scheme = "https://"
+	}
+	host, port := c.Host, ""
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		port = strconv.Itoa(tcp.Port)
+		if host == "" {
+			host = tcp.IP.String()
+			if tcp.IP.IsUnspecified() {
+				host = "127.0.0.1"
+			}
+		}
+	}
+	if port == "" { // a listener of another kind names itself
+		return scheme + addr.String()
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
+
+// names are those that the certificate must carry.
+func (c Config) names(listeners []net.Listener) []string {
+	names := append([]string{"localhost", "127.0.0.1", "::1"}, c.Names...)
+	if c.Host != "" {
+		names = append(names, c.Host)
+	}
+	for _, l := range listeners {
+		if tcp, ok := l.Addr().(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
+			names = append(names, tcp.IP.String())
+		}
+	}
+	return names
+}
