@@ -75,6 +75,7 @@ func TestDisagreesWithNetHTTP(t *testing.T) {
 	}{
 		{"HTTP/1.1  200 OK\r\n\r\n", false, "one space stands before the status code"},
 		{"HTTP/1.1 +20 OK\r\n\r\n", false, "a sign is no digit"},
+		{"HTTP/1.1 099 OK\r\n\r\n", false, "a code below 100 has no class"},
 		{"HTTP/2.0 200 OK\r\n\r\n", false, "HTTP/2 has no status line"},
 		{"HTTP/1.1 200 OK\r\nA B: c\r\n\r\n", false, "names are tokens"},
 		{"HTTP/1.1 200 OK\r\nA : c\r\n\r\n", false, "no whitespace before the colon"},

@@ -54,6 +54,21 @@ func BenchmarkParseResponse(b *testing.B) {
 	}
 }
 
+// BenchmarkParseLongResponse has 16 fields in lower case, as content delivery
+// networks send them: more than one group of the header's map holds.
+func BenchmarkParseLongResponse(b *testing.B) {
+	head := bytes.Replace(bytes.ToLower(eightFields), []byte("http"), []byte("HTTP"), 1)
+	head = append(head[:len(head)-2], "age: 3600\r\nvia: 1.1 varnish\r\nvary: Accept-Encoding\r\nx-cache: HIT\r\n"+
+		"x-served-by: cache-fra-1\r\nx-timer: S1.0,VS0,VE1\r\nalt-svc: h3=\":443\"\r\ncache-control: max-age=60\r\n\r\n"...)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(head)))
+	for b.Loop() {
+		if _, err := ParseResponse(head); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkTextproto reads the same head the way http.ReadResponse does, without
 // its framing.
 func BenchmarkTextproto(b *testing.B) {

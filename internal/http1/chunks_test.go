@@ -207,6 +207,20 @@ func TestChunksSkip(t *testing.T) {
 	}
 }
 
+// Octets that were skipped count in the place of a later fault.
+func TestChunksSkipOffset(t *testing.T) {
+	var c Chunks
+	if _, _, err := c.Next([]byte("5\r\nhe")); err != nil {
+		t.Fatal(err)
+	}
+	c.Skip(3)
+	_, _, err := c.Next([]byte("\r\nx"))
+	var fault *SyntaxError
+	if !errors.As(err, &fault) || fault.Offset != len("5\r\nhello\r\n") {
+		t.Errorf("%v, want a SyntaxError at octet 10", err)
+	}
+}
+
 func TestChunksSkipTooFar(t *testing.T) {
 	for _, n := range []int64{-1, 6} {
 		var c Chunks

@@ -179,7 +179,7 @@ var responseFramings = []framingCase{
 	// received prior to the server closing the connection."
 	{name: "nothing declared", minor: 1, want: Framing{UntilClose, -1, closeNoLength}},
 	{name: "nothing declared in HTTP/1.0", want: Framing{UntilClose, -1, closeNoLength}},
-	{name: "nothing declared, out of range", status: 99, minor: 1, want: Framing{UntilClose, -1, closeNoLength}},
+	{name: "nothing declared, out of range", status: 600, minor: 1, want: Framing{UntilClose, -1, closeNoLength}},
 }
 
 func TestResponseFraming(t *testing.T) {

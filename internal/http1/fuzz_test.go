@@ -14,17 +14,15 @@ import (
 // say the same. Where one of them rejects it, there is nothing to compare; we are
 // stricter on purpose about
 //
-//   - spaces around the status code and signs in it, names with spaces in them,
-//     a lone LF or a fold in a request, a minor version of two digits;
-//   - versions other than 1.x;
-//   - Content-Lengths that differ in their zeros only;
+//   - spaces in front of the status code, signs in it, codes below 100, names with
+//     spaces in them, a lone LF or a fold in a request
+//   - versions other than 1.x
 //
 // and more lenient about
 //
-//   - a status line that ends with the code and a space before it;
-//   - a list of equal numbers in one Content-Length field;
+//   - a list of equal numbers in one Content-Length field
 //   - an invalid Content-Length beside a Transfer-Encoding, or in a message that
-//     has no body whatever its fields say.
+//     has no body whatever its fields say
 //
 // We go by the RFC where net/http does not: it ignores Transfer-Encoding in
 // HTTP/1.0.

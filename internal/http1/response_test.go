@@ -116,6 +116,8 @@ func TestParseResponseErrors(t *testing.T) {
 		{"HTTP/1.1  200 OK\r\n\r\n", "no space and three-digit status code behind the version", 8},
 		{"HTTP/1.1 20 OK\r\n\r\n", "no space and three-digit status code behind the version", 8},
 		{"HTTP/1.1 -20 OK\r\n\r\n", "no space and three-digit status code behind the version", 8},
+		{"HTTP/1.1 099 OK\r\n\r\n", "status code below 100", 9},
+		{"HTTP/1.1 000 OK\r\n\r\n", "status code below 100", 9},
 		{"HTTP/1.1 2000 OK\r\n\r\n", "no space behind the status code", 12},
 		{"HTTP/1.1 200\tOK\r\n\r\n", "no space behind the status code", 12},
 		{"HTTP/1.1 200 O\rK\r\n\r\n", "bare CR in reason phrase", 14},

@@ -10,7 +10,7 @@ const versionForm = "HTTP/d.d"
 // A Response is the head of a response.
 type Response struct {
 	Major, Minor int // 1 and 0 to 9
-	Status       int // 0 to 999, as received
+	Status       int // 100 to 999, as received
 
 	// Reason is the phrase behind the status code, as received; often empty.
 	Reason string
@@ -80,6 +80,11 @@ func (s *section) statusLine(r *Response) error {
 		return s.fail(at, "no space and three-digit status code behind the version")
 	}
 	r.Status = int(b[at+1]-'0')*100 + int(b[at+2]-'0')*10 + int(b[at+3]-'0')
+	if r.Status < 100 {
+		// Such a code has no class. A reader that takes all below 200 for interim
+		// would find another message behind this head than one that does not.
+		return s.fail(at+1, "status code below 100")
+	}
 	at += 4
 	end, next, err := s.lineEnd(at, "reason phrase")
 	if err != nil {
