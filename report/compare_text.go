@@ -45,7 +45,7 @@ var compareColumns = []column{
 	{"median", 7, 0, func(_ Terminal, r Row, _ bool) string { return millis(r.Time.Median) }},
 	{"±", 5, 48, func(t Terminal, r Row, _ bool) string { return t.spread(r.Time) }},
 	{"ratio", 6, 0, Terminal.ratio},
-	{"layout", 7, 72, func(_ Terminal, r Row, _ bool) string { return moments(r.LayoutKnown) }},
+	{"layout", 7, 72, func(_ Terminal, r Row, _ bool) string { return momentText(r.LayoutKnown) }},
 	{"conns", 5, 56, func(_ Terminal, r Row, _ bool) string { return fmt.Sprint(r.Connections) }},
 	{"bytes", 7, 72, func(_ Terminal, r Row, _ bool) string { return size(r.BytesReceived) }},
 	{"shake", 5, 64, func(_ Terminal, r Row, _ bool) string { return percent(r.HandshakeShare) }},
@@ -112,8 +112,8 @@ func (t Terminal) spread(v Interval) string {
 	return percent(s)
 }
 
-// moments writes milliseconds, and a dash for a moment that never came.
-func moments(f float64) string {
+// momentText writes milliseconds, and a dash for a moment that never came.
+func momentText(f float64) string {
 	if positive(f) == nil {
 		return "-"
 	}

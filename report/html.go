@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,7 +171,7 @@ func (c *Comparison) WriteHTML(w io.Writer) error {
 	for i, r := range c.Rows {
 		origin, length := extent(time.Time{}, r.Sample)
 		data.Length = max(data.Length, ms(length))
-		sample := slices.Clip(r.Sample)
+		sample := r.Sample
 		if sample == nil {
 			sample = []*timeline.Exchange{}
 		} else if data.URL == "" {
@@ -213,7 +212,7 @@ func (c *Comparison) htmlRow(r Row, first bool) htmlRow {
 	h := htmlRow{
 		Row: r, First: first,
 		Median: millis(r.Time.Median), Interval: "too few rounds to say", RatioText: Terminal{}.ratio(r, first),
-		Layout: moments(r.LayoutKnown), Bytes: size(r.BytesReceived),
+		Layout: momentText(r.LayoutKnown), Bytes: size(r.BytesReceived),
 		Handshake: percent(r.HandshakeShare), Queue: percent(r.QueueShare),
 		Bar: place(r.Time.Median),
 	}

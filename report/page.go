@@ -79,7 +79,7 @@ func (m Moments) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// A Moment is one of the moments with the words a reader sees.
+// A moment is one of the moments with the words a reader sees.
 type moment struct {
 	Label string
 	At    time.Duration
@@ -105,7 +105,8 @@ type Failure struct {
 }
 
 // failures returns p.Failures and, after them, the failed exchanges of which
-// those do not speak, so that no rendering loses one.
+// those do not speak, so that no rendering loses one. A failure speaks of what
+// its URL was redirected to as well.
 func (p *Page) failures() []Failure {
 	all := p.Failures
 	known := make(map[string]bool)
@@ -113,6 +114,9 @@ func (p *Page) failures() []Failure {
 		known[f.URL] = true
 	}
 	for _, e := range p.Entries {
+		if known[e.URL] && e.Location != "" {
+			known[e.Location] = true
+		}
 		if e.Error != "" && !known[e.URL] {
 			all = append(all[:len(all):len(all)], Failure{URL: e.URL, Step: lastPhase(e.Exchange).String(), Error: e.Error})
 		}

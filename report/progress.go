@@ -10,7 +10,7 @@ import (
 // often to show it (some 10 times a second is plenty) and reads the clock.
 type Progress struct {
 	Found, Done, Failed int   // objects; Done counts the failed ones too
-	Connections         int   // open now
+	Connections         int   // open now; not shown if 0, which may mean that nobody knows
 	Bytes               int64 // received so far
 	Elapsed             time.Duration
 }
@@ -21,7 +21,10 @@ func (p Progress) String() string {
 	if p.Failed > 0 {
 		s += fmt.Sprintf(", %d failed", p.Failed)
 	}
-	s += fmt.Sprintf("  %s  %s", size(p.Bytes), count(p.Connections, "connection"))
+	s += "  " + size(p.Bytes)
+	if p.Connections > 0 {
+		s += "  " + count(p.Connections, "connection")
+	}
 	if p.Elapsed > 0 {
 		s += fmt.Sprintf("  %s/s", size(int64(float64(p.Bytes)/p.Elapsed.Seconds())))
 	}

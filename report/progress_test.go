@@ -21,7 +21,7 @@ func TestProgress(t *testing.T) {
 		{"narrow", func(b *bytes.Buffer) error { return p.WriteLive(b, Terminal{Width: 40}) },
 			"\r12 of 42 objects, 1 failed  1.23 MB  6 \x1b[K"},
 		{"begun", func(b *bytes.Buffer) error { return Progress{Found: 1}.WriteLine(b) },
-			"0 of 1 object  0 B  0 connections  0.00 ms\n"},
+			"0 of 1 object  0 B  0.00 ms\n"},
 		{"clear", func(b *bytes.Buffer) error { return ClearLive(b) }, "\r\x1b[K"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

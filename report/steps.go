@@ -221,16 +221,19 @@ func (p *Page) fate(e Entry) string {
 		return "closed: the response said Connection: close"
 	case saysClose(e.RequestHeader):
 		return "closed: the request said Connection: close"
+	case e.Protocol == "HTTP/1.0" && !saysOption(e.ResponseHeader, "keep-alive"):
+		return "closed: HTTP/1.0 without keep-alive"
 	}
 	return "no other exchange used it"
 }
 
-// saysClose reports whether a head has the connection option close (RFC 9112
-// §9.6).
-func saysClose(h http.Header) bool {
+func saysClose(h http.Header) bool { return saysOption(h, "close") }
+
+// saysOption reports whether a head has a connection option (RFC 9110 §7.6.1).
+func saysOption(h http.Header, name string) bool {
 	for _, value := range h.Values("Connection") {
 		for option := range strings.SplitSeq(value, ",") {
-			if strings.EqualFold(strings.TrimSpace(option), "close") {
+			if strings.EqualFold(strings.TrimSpace(option), name) {
 				return true
 			}
 		}

@@ -186,7 +186,7 @@ func wrapped(s string, width int, indent string) string {
 			part := head(word, max(width-used, 2))
 			b.WriteString(part + "\n" + indent)
 			word, used = word[len(part):], len(indent)
-			n = columns(word)
+			n -= columns(part)
 		}
 		b.WriteString(word)
 		used += n

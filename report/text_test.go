@@ -27,6 +27,7 @@ func texts(t testing.TB) map[string]func(io.Writer, Terminal) error {
 	return map[string]func(io.Writer, Terminal) error{
 		"page":    samplePage(t).WriteText,
 		"steps":   samplePage(t).WriteSteps,
+		"refused": refusedPage(t).WriteSteps,
 		"compare": sampleComparison().WriteText,
 	}
 }
@@ -73,6 +74,13 @@ func TestTextFitsAndIsClean(t *testing.T) {
 			}
 		}
 	}
+}
+
+// refusedPage has one exchange, which found no connection.
+func refusedPage(t testing.TB) *Page {
+	p := samplePage(t)
+	p.Entries = p.Entries[9:10]
+	return p
 }
 
 func TestOneLineAnExchange(t *testing.T) {
