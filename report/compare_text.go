@@ -44,7 +44,7 @@ type column struct {
 var compareColumns = []column{
 	{"median", 7, 0, func(_ Terminal, r Row, _ bool) string { return millis(r.Time.Median) }},
 	{"±", 5, 48, func(t Terminal, r Row, _ bool) string { return t.spread(r.Time) }},
-	{"ratio", 6, 0, Terminal.ratio},
+	{"ratio", 6, 0, func(_ Terminal, r Row, first bool) string { return ratio(r, first) }},
 	{"layout", 7, 72, func(_ Terminal, r Row, _ bool) string { return momentText(r.LayoutKnown) }},
 	{"conns", 5, 56, func(_ Terminal, r Row, _ bool) string { return fmt.Sprint(r.Connections) }},
 	{"bytes", 7, 72, func(_ Terminal, r Row, _ bool) string { return size(r.BytesReceived) }},
@@ -80,15 +80,16 @@ func (c *Comparison) table(b *bytes.Buffer, t Terminal) {
 		}
 		b.WriteByte('\n')
 	}
+	note := "ratio: to the first, ~ where the difference is not significant"
 	if t.width() >= 64 {
-		note := "ratio: ~ where the difference is not significant; shake, queue: share of all exchanges' time in handshakes and in waiting for a connection"
-		fmt.Fprintf(b, "%s\n", t.paint(faint, wrapped(note, t.width(), "")))
+		note += "; shake, queue: share of all exchanges' time in handshakes and in waiting for a connection"
 	}
+	fmt.Fprintf(b, "%s\n", t.paint(faint, wrapped(note, t.width(), "")))
 }
 
 // ratio marks what may be chance, and says nothing of the first row, which the
 // others stand against.
-func (t Terminal) ratio(r Row, first bool) string {
+func ratio(r Row, first bool) string {
 	switch {
 	case first:
 		return "1"

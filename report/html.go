@@ -211,7 +211,7 @@ func (c *Comparison) htmlRow(r Row, first bool) htmlRow {
 	}
 	h := htmlRow{
 		Row: r, First: first,
-		Median: millis(r.Time.Median), Interval: "too few rounds to say", RatioText: Terminal{}.ratio(r, first),
+		Median: millis(r.Time.Median), Interval: "too few rounds to say", RatioText: ratio(r, first),
 		Layout: momentText(r.LayoutKnown), Bytes: size(r.BytesReceived),
 		Handshake: percent(r.HandshakeShare), Queue: percent(r.QueueShare),
 		Bar: place(r.Time.Median),

@@ -51,6 +51,7 @@ function drawBar(context, view, width, entry, since, y, height, palette) {
     else context.fillRect(x, y, Math.max(w, 0.5), height);
   }
   const x = view.x(end, width);
+  if (x - view.x(since, width) > 4) context.clearRect(view.x(since, width) - 0.5, y, 1, height); // tells it from the one before
   if (entry.exchange.error) {
     context.fillStyle = palette.bad;
     context.fillRect(x - 1.5, y - 1, 3, height + 2);
