@@ -47,8 +47,8 @@ func (a *answer) WriteHeader(status int) {
 	if a.plan.framing == ByClose && http1 && hasBody {
 		h.Set("Transfer-Encoding", "identity") // net/http's word for this; it is not sent
 	}
-	if a.plan.ending == announce && http1 {
-		h.Set("Connection", "close")
+	if a.plan.ending == announce {
+		h.Set("Connection", "close") // in HTTP/2 net/http says it by GOAWAY
 	}
 	a.ResponseWriter.WriteHeader(status)
 	if a.plan.framing != ByLength {

@@ -76,10 +76,9 @@ var classicPictures = []picture{
 
 func buildClassic() *Site {
 	s := &Site{Name: "classic", Origins: 1}
-	s.parts = append(s.parts, part{"/", html, 0, []byte(classicPage())})
-	for _, p := range classicPictures {
-		s.parts = append(s.parts, part{p.path, p.contentType(), 0, p.draw()})
-	}
+	s.parts = append(s.parts, textPart("/", html, classicPage()))
+	s.parts = append(s.parts, drawAll(classicPictures, 0)...)
+	s.compress()
 	return s
 }
 

@@ -14,7 +14,8 @@ import (
 // index.html is served at the path of its folder. Symbolic links that lead out
 // of dir are not followed. It fails if dir is not a directory.
 //
-// The files are read when they are asked for, so that a change shows at once.
+// The files are read when they are asked for, so that a change shows at once, and
+// sent as they are, uncompressed.
 func Dir(dir string) (*Site, error) {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {

@@ -27,9 +27,10 @@ type Faults struct {
 	// leaves n/BytesPerSecond after the head. 0 means as fast as can be.
 	BytesPerSecond int64
 
-	// CloseAfter ends each HTTP/1 connection with its n-th answer, which says so
-	// ("Connection: close"); if Unannounced, it does not. Requests that were sent
-	// after the n-th stay unanswered. 0 means never.
+	// CloseAfter ends each connection with its n-th answer, which says so
+	// ("Connection: close", in HTTP/2 a GOAWAY); if Unannounced, it does not, and
+	// HTTP/2 connections stay. Requests that an HTTP/1 client sent after the n-th
+	// stay unanswered. 0 means never.
 	CloseAfter  int
 	Unannounced bool
 

@@ -8,7 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -271,12 +274,24 @@ func TestPathAndEvery(t *testing.T) {
 	}
 }
 
+func TestCloseAfterHTTP2(t *testing.T) {
+	s := ordered(t, "close-after=3")
+	c := clientOfServer(t, s, "h2c")
+	for range 9 {
+		if _, body, err := get(t, c, s.URL()); err != nil || len(body) != classicDocument {
+			t.Errorf("%d bytes, %v", len(body), err)
+		}
+	}
+	if got := s.Stats().Accepted; got != 3 {
+		t.Errorf("9 exchanges took %d connections, want 3", got)
+	}
+}
+
 func TestMaxConnsReset(t *testing.T) {
 	s := ordered(t, "max-conns=2,reset")
 	held := []net.Conn{dial(t, s), dial(t, s)}
 	waitFor(t, "two connections", func() bool { return s.Stats().Open == 2 })
-	_, err := io.ReadAll(dial(t, s))
-	if !errors.Is(err, syscall.ECONNRESET) {
+	if err := beyond(s); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the third ends with %v", err)
 	}
 	if got := s.Stats(); got.Turned != 1 || got.Accepted != 2 || got.MostOpen != 2 {
@@ -288,6 +303,113 @@ func TestMaxConnsReset(t *testing.T) {
 	held[0].Close()
 	waitFor(t, "one to end", func() bool { return s.Stats().Open == 1 })
 	wantAnswer(t, dial(t, s))
+}
+
+// beyond makes a connection and says what became of it: nil if it was closed in
+// order. A reset can come before the dialler has looked.
+func beyond(s *Server) error {
+	nc, err := net.Dial("tcp", strings.TrimPrefix(s.Bases()[0], "http://"))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	_, err = io.ReadAll(nc)
+	return err
+}
+
+// Clients that come back until they are served are all served, and never are
+// more connections open than allowed.
+func TestMaxConnsUnderPressure(t *testing.T) {
+	for _, faults := range []string{"max-conns=2", "max-conns=2,reset", "max-conns=1,close-after=2", "max-conns=2,http10"} {
+		t.Run(faults, func(t *testing.T) {
+			s := orderedOrSkip(t, faults)
+			var clients sync.WaitGroup
+			for range 6 {
+				clients.Add(1)
+				go fetchStubbornly(t, s, &clients)
+			}
+			clients.Wait()
+			most, _ := strconv.Atoi(faults[len("max-conns="):][:1])
+			if got := s.Stats(); got.MostOpen != most {
+				t.Errorf("%d connections were open at once, want %d: %+v", got.MostOpen, most, got)
+			}
+		})
+	}
+}
+
+// fetchStubbornly fetches ten objects, each on a connection of its own, and
+// tries again when it is turned away.
+func fetchStubbornly(t *testing.T, s *Server, done *sync.WaitGroup) {
+	defer done.Done()
+	c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for i, o := range s.Objects()[:10] {
+		for try := 0; ; try++ {
+			resp, err := c.Get(s.URLs()[i])
+			if err == nil {
+				var n int64
+				n, err = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if err == nil && n != o.Size {
+					t.Errorf("%s has %d bytes", o.Path, n)
+				}
+			}
+			if err == nil {
+				break
+			}
+			turned := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+			if !turned || try == 1e5 {
+				t.Errorf("%s, try %d: %v", o.Path, try, err)
+				return
+			}
+			runtime.Gosched()
+		}
+	}
+}
+
+// orderedOrSkip is ordered, where the system can do it.
+func orderedOrSkip(t *testing.T, faults string) *Server {
+	t.Helper()
+	f, err := ParseFaults(faults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe, err := Start(Config{Site: Classic(), Faults: f})
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("not on this system:", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe.Close()
+	return start(t, Config{Site: Classic(), Faults: f})
+}
+
+// Inside of TLS the same things happen; a reset is one of the TCP connection.
+func TestFaultsOverTLS(t *testing.T) {
+	for _, test := range []struct {
+		faults string
+		got    int
+		want   string
+	}{
+		{"reset-body", classicDocument / 2, "connection reset"},
+		{"truncate=100", 100, "unexpected EOF"},
+		{"http10", classicDocument, ""},
+		{"close-after=1,unannounced", classicDocument, ""},
+		{"no-length", classicDocument, ""},
+		{"chunked,rate=10M", classicDocument, ""},
+	} {
+		t.Run(test.faults, func(t *testing.T) {
+			f, err := ParseFaults(test.faults)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := start(t, Config{Site: Classic(), TLS: true, Faults: f})
+			_, body, err := get(t, clientOfServer(t, s, "https1"), s.URL())
+			if len(body) != test.got || (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%d bytes, then %v; want %d, then %q", len(body), err, test.got, test.want)
+			}
+		})
+	}
 }
 
 func wantAnswer(t *testing.T, nc net.Conn) {

@@ -15,10 +15,11 @@ func Many(n int) *Site {
 	for i := range images {
 		path := fmt.Sprintf("/i/%d.gif", i+1)
 		fmt.Fprintf(&b, "<img src=\"%s\" width=\"8\" height=\"8\" alt=\"\">\n", path)
-		images[i] = part{path, "image/gif", 0, dot(i)}
+		images[i] = part{path: path, contentType: "image/gif", body: dot(i)}
 	}
 	b.WriteString("</body>\n</html>\n")
-	s.parts = append([]part{{"/", html, 0, []byte(b.String())}}, images...)
+	s.parts = append([]part{textPart("/", html, b.String())}, images...)
+	s.compress()
 	return s
 }
 

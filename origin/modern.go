@@ -113,38 +113,46 @@ func buildModern() *Site {
 	own := drawAll([]picture{modernIcon, modernLogo, modernSearch}, 0)
 	cdn := drawAll(modernCDN(), 1)
 	s.alternates = drawAll(modernAlternates, 1)
-	s.parts = append(s.parts, part{"/", html, 0, []byte(modernPage())})
+	s.parts = append(s.parts, textPart("/", html, modernPage()))
 	for _, sheet := range modernSheets() {
-		s.parts = append(s.parts, part{"/css/" + sheet.name, css, 0, []byte(sheet.text)})
+		s.parts = append(s.parts, textPart("/css/"+sheet.name, css, sheet.text))
 	}
 	for _, script := range modernScripts() {
-		s.parts = append(s.parts, part{"/js/" + script.name, js, 0, []byte(script.text)})
+		s.parts = append(s.parts, textPart("/js/"+script.name, js, script.text))
 	}
 	for _, style := range modernFonts {
-		s.parts = append(s.parts, part{"/font/" + style.name + ".ttf", "font/ttf", 1, style.encode(modernFontBytes)})
+		s.parts = append(s.parts, part{path: "/font/" + style.name + ".ttf", contentType: "font/ttf", origin: 1, body: style.encode(modernFontBytes)})
 	}
 	s.parts = append(s.parts, own...)
 	s.parts = append(s.parts, cdn...)
-	s.parts = append(s.parts, part{"/frame.html", html, 0, []byte(modernFrame())})
+	s.parts = append(s.parts, textPart("/frame.html", html, modernFrame()))
+	s.compress()
 	return s
 }
 
-// drawAll draws the pictures, two at a time: they are most of the work.
+// drawAll draws the pictures.
 func drawAll(pictures []picture, origin int) []part {
 	parts := make([]part, len(pictures))
-	half := func(first int, wg *sync.WaitGroup) {
-		defer wg.Done()
-		for i := first; i < len(pictures); i += 2 {
-			p := pictures[i]
-			parts[i] = part{p.path, p.contentType(), origin, p.draw()}
+	inPairs(len(pictures), func(i int) {
+		p := pictures[i]
+		parts[i] = part{path: p.path, contentType: p.contentType(), origin: origin, body: p.draw()}
+	})
+	return parts
+}
+
+// inPairs does the work of 0 to n-1, two at a time.
+func inPairs(n int, work func(i int)) {
+	every2nd := func(first int, done *sync.WaitGroup) {
+		defer done.Done()
+		for i := first; i < n; i += 2 {
+			work(i)
 		}
 	}
-	var wg sync.WaitGroup
-	wg.Add(2)
-	go half(1, &wg)
-	half(0, &wg)
-	wg.Wait()
-	return parts
+	var done sync.WaitGroup
+	done.Add(2)
+	go every2nd(1, &done)
+	every2nd(0, &done)
+	done.Wait()
 }
 
 // A text is a style sheet or a script.

@@ -51,7 +51,7 @@ footer { padding: 60px 40px; margin-top: 20px; }
 `
 
 const cardsCSS = `.cards { display: grid; grid-template-columns: repeat(4, 1fr); gap: 16px; }
-.card { padding: 10px; border: 1px solid var(--line); border-radius: 6px; background: #fff url({other-origin}/img/paper.png); }
+.card { padding: 10px; border: 1px solid var(--line); border-radius: 6px; background: linear-gradient(#fffe, #fffe), url({other-origin}/img/paper.png); }
 .card img { width: 100%; border-radius: 4px; display: block; }
 .card h3, .card p { padding: 6px; background: rgba(255, 255, 255, .88); }
 `

@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -16,7 +15,8 @@ type Object struct {
 	Origin int    // 0 is where the document is, 1 the other one
 	Size   int64  // bytes, before any content coding
 
-	open func() (io.ReadSeekCloser, error)
+	open   func() (io.ReadSeekCloser, error)
+	zipped []byte // what gzip makes of it; nil if it is sent as it is to everybody
 }
 
 // Open returns the object's bytes. Those of a generated site are held in memory
@@ -43,18 +43,6 @@ func (o Object) file() string {
 	}
 	return name
 }
-
-// inMemory makes an object of bytes that nobody will change.
-func inMemory(path, contentType string, origin int, body []byte) Object {
-	return Object{
-		Path: path, Type: contentType, Origin: origin, Size: int64(len(body)),
-		open: func() (io.ReadSeekCloser, error) { return readSeekNopCloser{bytes.NewReader(body)}, nil },
-	}
-}
-
-type readSeekNopCloser struct{ io.ReadSeeker }
-
-func (readSeekNopCloser) Close() error { return nil }
 
 // write puts the object into dir.
 func (o Object) write(dir string) error {

@@ -1,26 +1,16 @@
 package origin
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// served is an object and, if it is text, what gzip makes of it.
-type served struct {
-	Object
-	zipped func() []byte // nil if the object is sent as it is
-}
-
-// stock renders the site for the server's origins. Text is compressed beforehand,
-// so that no request waits for it.
+// stock renders the site for the server's origins.
 func (s *Server) stock() error {
 	second := ""
 	if len(s.bases) > 1 {
@@ -30,39 +20,20 @@ func (s *Server) stock() error {
 	if s.objects, err = s.site.Objects(second); err != nil {
 		return err
 	}
-	s.byPath = make(map[string]*served)
+	s.byPath = make(map[string]Object)
 	for _, o := range append(s.Objects(), s.site.Alternates(second)...) {
-		v := &served{Object: o}
-		if s.site.dir == "" && isText(o.Type) && o.Size >= 256 {
-			v.zipped = sync.OnceValue(func() []byte { return zip(o) })
-		}
-		s.byPath[o.Path] = v
+		s.byPath[o.Path] = o
 	}
 	return nil
 }
 
-// zip compresses an object that is held in memory.
-func zip(o Object) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	body, err := o.Bytes()
-	if err == nil {
-		_, err = w.Write(body)
-	}
-	if err != nil || w.Close() != nil {
-		return nil
-	}
-	return b.Bytes()
-}
-
 // find returns the object that has this path on this origin.
-func (s *Server) find(origin int, path string) (*served, bool) {
+func (s *Server) find(origin int, path string) (Object, bool) {
 	if s.site.dir != "" {
-		o, ok := findFile(s.site.dir, path)
-		return &served{Object: o}, ok
+		return findFile(s.site.dir, path)
 	}
-	v, ok := s.byPath[path]
-	return v, ok && v.Origin == origin
+	o, ok := s.byPath[path]
+	return o, ok && o.Origin == origin
 }
 
 // ServeHTTP answers a request as the faults would have it. It is called by the
@@ -151,8 +122,9 @@ func (s *Server) answer(a *answer, r *http.Request) {
 	}
 }
 
-// serve writes the object, compressed if the client takes that.
-func (o *served) serve(w http.ResponseWriter, r *http.Request) {
+// serve writes the object, compressed if the client takes that. A range is of
+// the object as it is.
+func (o Object) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*") // fonts are fetched so from another origin
 	if o.Type != "" {
@@ -161,14 +133,8 @@ func (o *served) serve(w http.ResponseWriter, r *http.Request) {
 	if o.zipped != nil {
 		h.Set("Vary", "Accept-Encoding")
 		if takesGzip(r.Header.Values("Accept-Encoding")) && r.Header.Get("Range") == "" {
-			if b := o.zipped(); b != nil {
-				h.Set("Content-Encoding", "gzip")
-				h.Set("Content-Length", strconv.Itoa(len(b)))
-				if r.Method != http.MethodHead {
-					_, _ = w.Write(b)
-				}
-				return
-			}
+			o.serveZipped(w, r)
+			return
 		}
 	}
 	body, err := o.Open()
@@ -178,6 +144,15 @@ func (o *served) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer body.Close()
 	http.ServeContent(w, r, o.Path, time.Time{}, body)
+}
+
+func (o Object) serveZipped(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Header().Set("Content-Length", strconv.Itoa(len(o.zipped)))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(o.zipped)
+	}
 }
 
 // takesGzip reports whether the client accepts gzip (RFC 9110 §12.5.3): by name

@@ -98,7 +98,7 @@ type Server struct {
 	gates   []*gate
 	bases   []string // base URL of each origin, without a slash at its end
 	objects []Object // what a page load fetches
-	byPath  map[string]*served
+	byPath  map[string]Object
 	cert    *x509.Certificate // nil in clear
 
 	http    *http.Server

@@ -2,6 +2,8 @@ package origin
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
 	"strings"
 )
 
@@ -27,6 +29,11 @@ type part struct {
 	path, contentType string
 	origin            int
 	body              []byte
+	zipped            []byte // of text without marks, which is the same for every server
+}
+
+func textPart(path, contentType, text string) part {
+	return part{path: path, contentType: contentType, body: []byte(text)}
 }
 
 // otherOrigin stands in the text of a site wherever the base URL of origin 1
@@ -80,23 +87,52 @@ func (s *Site) WriteTo(dir, second string) error {
 	return nil
 }
 
+// compress does once what would otherwise be done for each server.
+func (s *Site) compress() {
+	inPairs(len(s.parts), func(i int) {
+		if p := &s.parts[i]; isText(p.contentType) && !bytes.Contains(p.body, []byte(otherOrigin)) {
+			p.zipped = zip(p.body)
+		}
+	})
+}
+
 // render makes objects of parts.
 func render(parts []part, second string) []Object {
 	objects := make([]Object, len(parts))
 	for i, p := range parts {
-		origin, body := p.origin, p.body
 		if second == "" {
-			origin = 0
+			p.origin = 0
 		}
-		if isText(p.contentType) {
-			body = bytes.ReplaceAll(body, []byte(otherOrigin), []byte(strings.TrimSuffix(second, "/")))
+		if isText(p.contentType) && p.zipped == nil {
+			p.body = bytes.ReplaceAll(p.body, []byte(otherOrigin), []byte(strings.TrimSuffix(second, "/")))
+			p.zipped = zip(p.body)
 		}
-		objects[i] = inMemory(p.path, p.contentType, origin, body)
+		objects[i] = p.object()
 	}
 	return objects
 }
 
+// object is the part once no mark is left in it. Nobody will change its bytes.
+func (p part) object() Object {
+	return Object{
+		Path: p.path, Type: p.contentType, Origin: p.origin, Size: int64(len(p.body)), zipped: p.zipped,
+		open: func() (io.ReadSeekCloser, error) { return readSeekNopCloser{bytes.NewReader(p.body)}, nil },
+	}
+}
+
+type readSeekNopCloser struct{ io.ReadSeeker }
+
+func (readSeekNopCloser) Close() error { return nil }
+
 // isText reports whether bytes of this type are text, which compresses.
-func isText(contentType string) bool {
-	return strings.HasPrefix(contentType, "text/") || strings.HasPrefix(contentType, "image/svg")
+func isText(contentType string) bool { return strings.HasPrefix(contentType, "text/") }
+
+// zip compresses text at gzip's usual level.
+func zip(text []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	// Neither fails unless the writer beneath does, and a Buffer does not.
+	_, _ = w.Write(text)
+	_ = w.Close()
+	return b.Bytes()
 }
