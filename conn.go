@@ -26,10 +26,6 @@ type conn interface {
 	// about names it.
 	about() timeline.Conn
 
-	// alive looks whether it may be used once more after having been idle: an
-	// error says why not. It does not wait.
-	alive() error
-
 	// pooledAs tells it its place in the pool, before it is used.
 	pooledAs(*pooled)
 
@@ -50,6 +46,7 @@ type lost struct {
 	answered    bool // some of an answer came
 	unprocessed bool // the peer said that it did not process the request
 	canceled    bool // the caller gave up
+	stale       bool // the connection had ended while it was idle, or was no longer fit
 	reused      bool // the connection had carried an exchange before
 	left        bool // the connection goes on without this exchange, or another has ended it
 	slotKept    bool // somebody else gives the slot back

@@ -58,18 +58,16 @@ func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
 func (c *http1Conn) close()               { c.net.Close() }
 
-// alive looks for an end of the connection, or for bytes that nobody asked for:
-// "If a client receives data on a connection that doesn't have outstanding
-// requests, it MUST NOT consider that data to be a valid response" — RFC 9112
-// §9.2. Behind others there is nothing to look at: the bytes are theirs.
-func (c *http1Conn) alive() error {
-	if c.line.busy() {
-		return nil
+// look finds an idle connection that has ended, or that holds bytes which nobody
+// asked for: "If a client receives data on a connection that doesn't have
+// outstanding requests, it MUST NOT consider that data to be a valid response" —
+// RFC 9112 §9.2. It is called as late as can be: by the exchange that has just
+// become the first in line, before it writes.
+func (c *http1Conn) look() error {
+	if err := c.peek.look(); err != nil {
+		return &lost{err: err, step: timeline.Queue, stale: true}
 	}
-	if c.in.len() > 0 {
-		return errUnasked
-	}
-	return c.peek.look()
+	return nil
 }
 
 var errUnasked = errors.New("the server sent bytes that nobody had asked for")

@@ -218,8 +218,8 @@ func (b *http1Body) finishLocked(why string, err error) {
 	c := b.c
 	if why == "" {
 		c.in.rest()
-		if !c.line.pass() && c.in.len() > 0 {
-			why = errUnasked.Error()
+		if err := c.line.pass(c.in.len() > 0); err != nil {
+			why = err.Error()
 		}
 	}
 	if why != "" {

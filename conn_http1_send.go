@@ -39,6 +39,11 @@ func (c *http1Conn) send(x *exchange, t *turn) (*bodySender, error) {
 	if err := c.line.join(t); err != nil {
 		return nil, err
 	}
+	if t.first && t.nth > 1 {
+		if err := c.look(); err != nil {
+			return nil, err
+		}
+	}
 	x.sending(t.nth)
 	length := outgoingLength(x.req)
 	c.out = appendHead(c.out[:0], x.req, c.t.Strategy, length)
@@ -377,6 +382,11 @@ func (b *bodySender) failed() bool {
 	}
 }
 
+// reuseWait is how long the end of an exchange waits for its request's body to
+// be written: the goroutine that wrote its last byte may not have said so yet.
+// net/http waits as long.
+const reuseWait = 50 * time.Millisecond
+
 // complete reports whether the whole body has been written.
 func (b *bodySender) complete() bool {
 	if b == nil {
@@ -385,7 +395,14 @@ func (b *bodySender) complete() bool {
 	select {
 	case <-b.done:
 		return b.whole
-	case <-time.After(0):
+	default:
+	}
+	timer := time.NewTimer(reuseWait)
+	defer timer.Stop()
+	select {
+	case <-b.done:
+		return b.whole
+	case <-timer.C:
 		return false
 	}
 }

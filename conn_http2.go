@@ -73,7 +73,6 @@ func (t *Transport) newHTTP2(ctx context.Context, nc net.Conn, name timeline.Con
 func (c *http2Conn) about() timeline.Conn { return c.name }
 func (c *http2Conn) multiplexed() bool    { return true }
 func (c *http2Conn) capacity() int        { return c.cc.InFlight() + c.cc.Available() }
-func (c *http2Conn) alive() error         { return c.cc.Err() }
 func (c *http2Conn) pooledAs(p *pooled)   { c.pooled.Store(p) }
 func (c *http2Conn) close()               { c.cc.Close() }
 func (c *http2Conn) finish()              { c.cc.Close() }
@@ -111,6 +110,9 @@ type stream struct {
 
 // roundTrip implements conn.
 func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
+	if err := c.cc.Err(); err != nil && s.nth > 1 {
+		return nil, &lost{err: err, step: timeline.Queue, stale: true}
+	}
 	st := &stream{c: c, x: x, s: s}
 	x.enter(timeline.Send, timeline.Unknown)
 	resp, err := c.cc.RoundTrip(st.request())

@@ -54,19 +54,24 @@ func (l *line) join(t *turn) error {
 	return nil
 }
 
-// pass hands the turn from the first to the next, and reports whether there is
-// one.
-func (l *line) pass() bool {
+// pass hands the turn from the first to the next. leftover says that bytes have
+// been read which are not the first's: with nobody to claim them, they end the
+// line, and pass reports so. The caller does not touch the connection's buffer
+// after pass: it is the next one's.
+func (l *line) pass(leftover bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	copy(l.turns, l.turns[1:])
 	l.turns[len(l.turns)-1] = nil
 	l.turns = l.turns[:len(l.turns)-1]
-	if len(l.turns) == 0 {
-		return false
+	switch {
+	case len(l.turns) > 0:
+		close(l.turns[0].ready)
+	case leftover:
+		l.ended = &lost{err: errUnasked, step: timeline.Send}
+		return errUnasked
 	}
-	close(l.turns[0].ready)
-	return true
+	return nil
 }
 
 // fail ends the line: all who wait in it get err.
@@ -139,8 +144,8 @@ func (c *http1Conn) discard(t *turn, method string) {
 		c.setReadDeadline(time.Time{})
 	}
 	if t.err == nil && why == "" {
-		if !c.line.pass() && c.in.len() > 0 {
-			why = errUnasked.Error()
+		if err := c.line.pass(c.in.len() > 0); err != nil {
+			why = err.Error()
 		}
 	} else {
 		c.line.fail(&lost{err: ErrServerClosed, step: timeline.Wait, written: true, reused: true})

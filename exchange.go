@@ -23,7 +23,6 @@ type exchange struct {
 	traits  traits
 	urgency int
 	origin  origin
-	tries   int
 
 	mu    sync.Mutex // guards the record: HTTP/2 and request bodies write it from other goroutines
 	ended bool
@@ -131,8 +130,7 @@ func (x *exchange) phase() timeline.Phase {
 func (x *exchange) carriedBy(s slot) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tries++
-	x.Tries = x.tries
+	x.Tries++
 	x.Conn, x.Nth, x.Reason = s.conn.about(), s.nth, s.reason
 	if s.dial != nil {
 		s.dial.tell(&x.Exchange)

@@ -65,11 +65,11 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. It counts before it writes: the answer may be
+// there before the write returns.
 func (m *meter) Write(p []byte) (int, error) {
-	n, err := m.Conn.Write(p)
-	m.out.take(p[:n], m.sent)
-	return n, err
+	m.out.take(p, m.sent)
+	return m.Conn.Write(p)
 }
 
 // newest returns the stream that was opened last.

@@ -152,10 +152,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		errors.As(err, &l)
 		t.giveBack(x, s, l)
 		sent = sent || (l.written && !l.unprocessed)
-		if l.unprocessed {
+		if l.unprocessed || l.stale {
 			unprocessed++
 		}
-		again, why := mayRetry(l, x.traits, x.tries-unprocessed, t.proven(s))
+		again, why := mayRetry(l, x.traits, x.Tries-unprocessed, t.proven(s))
 		if again {
 			err = x.rewind()
 		}
@@ -199,6 +199,8 @@ func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 	switch {
 	case l.canceled || l.answered:
 		return false, ""
+	case l.stale:
+		return true, "idle connection dropped: " + plain(l.err)
 	case !tr.rewindable && l.written:
 		return false, ""
 	case l.unprocessed && tr.rewindable:
@@ -217,28 +219,12 @@ func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 	return false, ""
 }
 
-// takeSlot waits for a slot. An idle connection that turns out to have ended is
-// let go, and another slot taken.
+// takeSlot waits for a slot.
 func (t *Transport) takeSlot(x *exchange) (slot, error) {
-	for {
-		x.enter(timeline.Queue, timeline.Queued)
-		if err := gaveUp(x); err != nil {
-			return slot{}, err
-		}
-		s, err := t.waitSlot(x)
-		if err != nil || s.nth == 1 {
-			return s, err
-		}
-		why := s.conn.alive()
-		if why == nil {
-			return s, nil
-		}
-		x.note("idle connection dropped: " + plain(why))
-		t.release(s, verdict{close: why.Error(), rude: true})
+	x.enter(timeline.Queue, timeline.Queued)
+	if err := gaveUp(x); err != nil {
+		return slot{}, err
 	}
-}
-
-func (t *Transport) waitSlot(x *exchange) (slot, error) {
 	s, w, orders := t.pool().acquire(x, time.Now())
 	t.startDials(orders)
 	if w == nil {
