@@ -66,12 +66,29 @@ func modernPage() string {
 		m.path = otherOrigin + m.path
 		fmt.Fprintf(&b, "<article>%s<p>%s</p></article>\n", img(m, i%2 == 0, ""), p.paragraph(2))
 	}
-	b.WriteString("</section>\n<iframe src=\"/frame.html\" width=\"340\" height=\"420\" title=\"An offer\"></iframe>\n</main>\n")
-	fmt.Fprintf(&b, "<footer style=\"background-image: url(%s%s)\"><p>%s</p></footer>\n", otherOrigin, modernBackgrounds[3].path, p.paragraph(4))
+	b.WriteString("</section>\n<iframe src=\"/frame.html\" width=\"340\" height=\"420\" title=\"An offer\"></iframe>\n")
+	end := modernEnd(&p)
+	modernLetters(&b, &p, len(end))
+	return fillPage(b.String()+end, modernDocument)
+}
+
+// modernLetters writes as much text as fits into the document before its end.
+func modernLetters(b *strings.Builder, p *prose, end int) {
+	b.WriteString("<section class=\"letters\">\n")
+	for b.Len()+end+1000 < sizeWithMarks(b.String(), modernDocument) {
+		fmt.Fprintf(b, "<p>%s</p>\n", p.paragraph(5))
+	}
+	b.WriteString("</section>\n")
+}
+
+// modernEnd writes what follows the letters.
+func modernEnd(p *prose) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "</main>\n<footer style=\"background-image: url(%s%s)\"><p>%s</p></footer>\n", otherOrigin, modernBackgrounds[3].path, p.paragraph(4))
 	for i := range modernChunks {
 		fmt.Fprintf(&b, "<script defer src=\"/js/%s\"></script>\n", chunkName(i))
 	}
-	return fillPage(b.String(), modernDocument)
+	return b.String()
 }
 
 // modernCardList writes the cards: some say how large they are, some offer

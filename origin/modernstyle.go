@@ -31,7 +31,8 @@ body { color: var(--ink); background: var(--paper); }
 a { color: var(--accent); }
 header.top { border-bottom: 1px solid var(--line); }
 blockquote { color: #fff; background: var(--accent) url('{other-origin}/img/ridge.jpg') center / cover; text-shadow: 0 1px 4px #000; }
-footer { color: #fff; background-size: cover; text-shadow: 0 1px 4px #000; }
+footer { background-size: cover; }
+footer p { background: rgba(255, 255, 255, .85); padding: 8px; }
 `
 
 const layoutCSS = `body { max-width: 1240px; margin: 0 auto; padding: 0 20px; }
@@ -46,7 +47,10 @@ blockquote { padding: 40px; }
 .gallery { display: grid; grid-template-columns: repeat(3, 1fr); gap: 16px; }
 .gallery img { width: 100%; }
 .voices { display: grid; grid-template-columns: repeat(4, 1fr); gap: 16px; }
-iframe { border: 1px solid var(--line); }
+main { overflow: hidden; }
+iframe { float: left; margin-right: 24px; border: 1px solid var(--line); }
+.letters { columns: 2; column-gap: 24px; }
+.letters p { margin-bottom: 8px; }
 footer { padding: 60px 40px; margin-top: 20px; }
 `
 

@@ -111,6 +111,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	closing  bool           // guarded by mu; once set, handling grows no more
+	failure  error          // guarded by mu; of listeners, before closing
 	handling sync.WaitGroup // requests being answered
 }
 
@@ -158,20 +159,25 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// serve accepts connections until the gate is closed.
+// serve accepts connections until the gate is closed, or its listener fails.
 func (s *Server) serve(g *gate) {
 	defer s.serving.Done()
-	// Serve returns ErrServerClosed after Close, or the listener's failure,
-	// which clients see as a port that answers no more.
+	var err error
 	if s.cert != nil {
-		_ = s.http.ServeTLS(g, "", "")
+		err = s.http.ServeTLS(g, "", "")
 	} else {
-		_ = s.http.Serve(g)
+		err = s.http.Serve(g)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing {
+		s.failure = errors.Join(s.failure, failed("listen", g.Addr().String(), err))
 	}
 }
 
 // Close ends every connection at once and returns when nothing of the server
-// runs any more.
+// runs any more. Its error tells of a listener that failed while the server ran,
+// which clients saw as a port that answers no more.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closing = true
@@ -186,7 +192,7 @@ func (s *Server) Close() error {
 		g.conns.Wait()
 	}
 	s.handling.Wait()
-	return err
+	return errors.Join(s.failure, err)
 }
 
 // URL returns the address of the site's document, or of its only object.

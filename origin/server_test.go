@@ -252,6 +252,27 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
+// A listener that fails while the server runs is told of in the end.
+func TestCloseTellsOfFailure(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(Config{Site: Classic(), Listeners: []net.Listener{l}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.serving.Wait()
+	var e *Error
+	if err := s.Close(); !errors.As(err, &e) || !errors.Is(err, net.ErrClosed) || e.What != l.Addr().String() {
+		t.Errorf("%v", err)
+	}
+	wantNoServer(t)
+}
+
 // Close does not wait for anybody: not for a client that is being answered
 // slowly, nor for one that never will be.
 func TestCloseWhileAnswering(t *testing.T) {
