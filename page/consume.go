@@ -27,7 +27,7 @@ func (m *meter) Read(p []byte) (int, error) {
 			m.recorder.count(n)
 		}
 		m.loader.tell(Received, m.task.Object, n)
-		if m.loader.received.Add(int64(n)) > m.loader.maxBytes() && err == nil {
+		if m.loader.received.Add(int64(n)) > m.loader.maxBytes() && (err == nil || err == io.EOF) {
 			err = fmt.Errorf("%w: more than %d in all", ErrTooManyBytes, m.loader.maxBytes())
 		}
 	}

@@ -24,19 +24,19 @@ type ruler struct {
 	next int // how long head must be for the next try
 }
 
-// add takes the next piece. It returns the size once it is known; enough says
-// that further pieces would not help.
-func (r *ruler) add(p []byte) (width, height int, enough bool) {
+// add takes the next piece; last says that none will follow. It returns the
+// size once it is known; enough says that further pieces would not help.
+func (r *ruler) add(p []byte, last bool) (width, height int, enough bool) {
 	r.head = append(r.head, p[:min(len(p), maxHead-len(r.head))]...)
-	full := len(r.head) == maxHead
-	if len(r.head) < r.next && !full {
+	last = last || len(r.head) == maxHead
+	if len(r.head) < r.next && !last {
 		return 0, 0, false
 	}
 	// Each try begins at the first byte: with pieces of one byte, trying at
 	// each would read the head a hundred thousand times over.
 	r.next = len(r.head) + min(len(r.head)/16, 1024)
 	width, height = imageSize(r.head)
-	return width, height, full || width > 0 && height > 0
+	return width, height, last || width > 0 && height > 0
 }
 
 func imageSize(head []byte) (width, height int) {

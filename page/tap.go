@@ -26,11 +26,11 @@ func (t *tap) Read(p []byte) (int, error) {
 		t.before()
 	}
 	n, err := t.content.Read(p)
+	t.task.Size += int64(n)
 	if n > 0 {
-		t.task.Size += int64(n)
 		t.save(p[:n])
-		t.measure(p[:n])
 	}
+	t.measure(p[:n], err != nil)
 	if err != nil && err != io.EOF {
 		t.err = err
 	}
@@ -55,11 +55,11 @@ func (t *tap) closeSink() {
 	}
 }
 
-func (t *tap) measure(p []byte) {
+func (t *tap) measure(p []byte, last bool) {
 	if t.ruler == nil {
 		return
 	}
-	width, height, enough := t.ruler.add(p)
+	width, height, enough := t.ruler.add(p, last)
 	if width > 0 && height > 0 {
 		t.task.Width, t.task.Height = width, height
 		t.task.sized = t.now()
