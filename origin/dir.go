@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,8 @@ func Dir(dir string) (*Site, error) {
 	}, nil
 }
 
-// listDir returns every file under dir, in lexical order.
+// listDir returns every file under dir, in the order of their paths: a document
+// at "/" is the first.
 func listDir(dir string) ([]Object, error) {
 	var objects []Object
 	err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -46,6 +48,7 @@ func listDir(dir string) ([]Object, error) {
 		}
 		return nil
 	})
+	slices.SortFunc(objects, func(a, b Object) int { return strings.Compare(a.Path, b.Path) })
 	return objects, failed("read site", dir, err)
 }
 

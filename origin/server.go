@@ -197,10 +197,10 @@ func (s *Server) Close() error {
 
 // URL returns the address of the site's document, or of its only object.
 func (s *Server) URL() string {
-	if len(s.objects) == 0 {
-		return s.bases[0] + "/"
+	if len(s.objects) == 1 {
+		return s.bases[0] + s.objects[0].Path
 	}
-	return s.bases[0] + s.objects[0].Path
+	return s.bases[0] + "/"
 }
 
 // Bases returns the base URL of each origin, such as "http://127.0.0.1:8080".

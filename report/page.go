@@ -100,7 +100,7 @@ func (m Moments) list() []moment {
 type Failure struct {
 	URL   string `json:"url"`
 	Step  string `json:"step"`  // which step failed: "dns", "connect", "tls", …
-	Error string `json:"error"` // why
+	Error string `json:"error"` // what happened at that step, and why: it names the step too
 	Hint  string `json:"hint"`  // what may help; may be empty
 }
 

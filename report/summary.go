@@ -74,14 +74,19 @@ func (p *Page) writeFailures(b *bytes.Buffer, t Terminal) {
 	fmt.Fprintf(b, "\n%s\n", t.paint(bold, "Failed:"))
 	mark := t.glyph("✗", "!")
 	for _, f := range failures {
-		text := cleanURL(f.URL) + ":"
-		if f.Step != "" {
-			text += " " + clean(f.Step) + ":"
-		}
-		text += " " + clean(f.Error)
+		t.writeFailure(b, mark, cleanURL(f.URL)+": "+clean(f.Error))
 		if f.Hint != "" {
-			text += " (" + clean(f.Hint) + ")"
+			t.writeFailure(b, " ", "hint: "+clean(f.Hint))
 		}
-		fmt.Fprintf(b, "  %s %s\n", t.paint(red, mark), wrapped(t.encode(text), t.width()-4, "    "))
 	}
+}
+
+// writeFailure writes one line behind a mark. Only what is known to go to a
+// terminal is wrapped: elsewhere a failure is one line, for grep.
+func (t Terminal) writeFailure(b *bytes.Buffer, mark, text string) {
+	text = t.encode(text)
+	if t.Width > 0 {
+		text = wrapped(text, t.width()-4, "    ")
+	}
+	fmt.Fprintf(b, "  %s %s\n", t.paint(red, mark), text)
 }

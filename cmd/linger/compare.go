@@ -208,38 +208,46 @@ func (m *measurement) fetch(ctx context.Context, at int) (*page.Page, error) {
 	return p, err
 }
 
-// tell prints what failed, each thing once, and returns errReported if anything
-// did.
+// tell prints what failed, each thing once with the strategies that met it, and
+// returns errReported if anything did.
 func (m *measurement) tell(w io.Writer) error {
-	var lines []string
+	var things []report.Failure
+	met := make(map[report.Failure][]string)
 	for i, pages := range m.rounds {
-		for _, p := range pages {
-			for _, o := range p.Objects {
-				if o.Err == nil {
-					continue
-				}
-				f := failureOf(o)
-				line := fmt.Sprintf("%s: %s: %s", m.strategies[i].Name, f.URL, f.Error)
-				if f.Hint != "" {
-					line += "\n  hint: " + f.Hint
-				}
-				if !slices.Contains(lines, line) {
-					lines = append(lines, line)
-				}
+		for _, f := range failuresOf(pages) {
+			if met[f] == nil {
+				things = append(things, f)
+			}
+			if name := m.strategies[i].Name; !slices.Contains(met[f], name) {
+				met[f] = append(met[f], name)
 			}
 		}
 	}
-	if len(lines) == 0 {
-		return nil
+	for _, f := range things[:min(len(things), maxTold)] {
+		fmt.Fprintf(w, "linger compare: %s: %s (%s)\n", f.URL, f.Error, strings.Join(met[f], ", "))
+		if f.Hint != "" {
+			fmt.Fprintf(w, "  hint: %s\n", f.Hint)
+		}
 	}
-	fmt.Fprintf(w, "linger compare: %d things failed:\n", len(lines))
-	for _, line := range lines[:min(len(lines), maxTold)] {
-		fmt.Fprintln(w, line)
-	}
-	if more := len(lines) - maxTold; more > 0 {
+	if more := len(things) - maxTold; more > 0 {
 		fmt.Fprintf(w, "and %d more, which linger get shows\n", more)
 	}
-	return errReported
+	if len(things) > 0 {
+		return errReported
+	}
+	return nil
+}
+
+func failuresOf(pages []*page.Page) []report.Failure {
+	var all []report.Failure
+	for _, p := range pages {
+		for _, o := range p.Objects {
+			if o.Err != nil {
+				all = append(all, failureOf(o))
+			}
+		}
+	}
+	return all
 }
 
 // maxTold is how many failures are printed.

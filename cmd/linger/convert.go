@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/lingerhttp/linger"
@@ -13,7 +15,7 @@ import (
 // reportOf makes of a page what is reported of it.
 func reportOf(p *page.Page, strategy string) report.Page {
 	r := report.Page{
-		URL:      p.URL,
+		URL:      cmp.Or(p.URL, p.Objects[0].URL),
 		Strategy: strategy,
 		Start:    p.Start,
 		Moments:  report.Moments(p.Moments),
@@ -60,7 +62,7 @@ func failureOf(o *page.Object) report.Failure {
 	f := report.Failure{URL: o.URL, Error: o.Err.Error()}
 	var byPage *page.Error
 	if errors.As(o.Err, &byPage) {
-		f.Step, f.Error = string(byPage.Step), byPage.Err.Error()
+		f.Step, f.Error = string(byPage.Step), fmt.Sprintf("%s: %v", byPage.Step, byPage.Err)
 	}
 	var byLinger *linger.Error
 	if errors.As(o.Err, &byLinger) {

@@ -21,14 +21,10 @@ func comparisonOf(m *measurement) *report.Comparison {
 	for i, s := range m.strategies {
 		c.Rows = append(c.Rows, rowOf(s.Name, m.rounds[i]))
 	}
-	first := sampleOf(c.Rows[0].Times)
 	for i := range c.Rows {
 		row := &c.Rows[i]
 		row.Ratio = row.Time.Median / c.Rows[0].Time.Median
-		if i > 0 {
-			cmp := benchmath.AssumeNothing.Compare(first, sampleOf(row.Times))
-			row.Differs = cmp.P < cmp.Alpha
-		}
+		row.Differs = i > 0 && apart(c.Rows[0], *row)
 	}
 	c.Verdict = verdictOn(c.Rows)
 	return c

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/perf/benchmath"
+
 	"github.com/lingerhttp/linger/report"
 )
 
@@ -14,6 +16,9 @@ func verdictOn(rows []report.Row) string {
 		return fmt.Sprintf("%s took %.1f ms; name a second strategy to compare it with.", rows[0].Strategy, rows[0].Time.Median)
 	}
 	best, worst := extremes(rows)
+	if rows[best].Failed > 0 {
+		return "no strategy fetched everything, so none can be called faster."
+	}
 	parts := []string{outcome(rows, best, worst), why(rows[best], rows[worst])}
 	if s := parallelHelped(rows); s != "" {
 		parts = append(parts, s)
@@ -49,10 +54,10 @@ func outcome(rows []report.Row, best, worst int) string {
 	return fmt.Sprintf("%s was fastest, %s was slowest and took %.2f × as long", b.Strategy, w.Strategy, w.Time.Median/b.Time.Median)
 }
 
-// apart says whether the confidence intervals of two rows stand clear of each
-// other.
+// apart says whether the times of two rows differ beyond chance.
 func apart(a, b report.Row) bool {
-	return a.Time.High < b.Time.Low || b.Time.High < a.Time.Low
+	c := benchmath.AssumeNothing.Compare(sampleOf(a.Times), sampleOf(b.Times))
+	return c.P < c.Alpha
 }
 
 // why compares what the fastest and the slowest did with their time.
@@ -84,11 +89,14 @@ func count(n int, noun string) string {
 func parallelHelped(rows []report.Row) string {
 	for _, pair := range [][2]string{{"persistent", "persistent6"}, {"serial", "parallel"}} {
 		one, many := named(rows, pair[0]), named(rows, pair[1])
-		if one == nil || many == nil || many.Connections <= one.Connections && pair[0] == "persistent" {
+		if one == nil || many == nil {
 			continue
 		}
-		if many.Time.Median >= one.Time.Median || !apart(*one, *many) {
-			return fmt.Sprintf("parallel connections did not help here: %s took %.2f × the time of %s", many.Strategy, many.Time.Median/one.Time.Median, one.Strategy)
+		switch ratio := many.Time.Median / one.Time.Median; {
+		case !apart(*one, *many):
+			return fmt.Sprintf("parallel connections did not help here beyond chance: %s took %.2f × the time of %s", many.Strategy, ratio, one.Strategy)
+		case ratio > 1:
+			return fmt.Sprintf("parallel connections did not help here: %s took %.2f × the time of %s", many.Strategy, ratio, one.Strategy)
 		}
 	}
 	return ""

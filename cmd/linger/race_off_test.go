@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// raceDetector tells that memory is what users will see.
+const raceDetector = false
