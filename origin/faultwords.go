@@ -122,7 +122,7 @@ var words = []word{
 	counted("every", "break only each n-th answer", func(f *Faults) *int { return &f.Every }),
 	timed("think", "wait before each answer", func(f *Faults) *time.Duration { return &f.ThinkTime }),
 	sized("rate", "write each body at so many bytes per second", func(f *Faults) *int64 { return &f.BytesPerSecond }),
-	counted("close-after", "close each connection after n answers and say so in the last", func(f *Faults) *int { return &f.CloseAfter }),
+	counted("close-after", "close connections after n answers and say so in the last", func(f *Faults) *int { return &f.CloseAfter }),
 	plain("unannounced", "close after n answers without saying so", func(f *Faults) *bool { return &f.Unannounced }),
 	plain("http10", "answer as an HTTP/1.0 server", func(f *Faults) *bool { return &f.HTTP10 }),
 	counted("max-conns", "allow each client n connections and refuse the others", func(f *Faults) *int { return &f.MaxConns }),

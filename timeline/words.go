@@ -38,7 +38,8 @@ func (p *Phase) UnmarshalText(text []byte) error {
 // A Cause says what the time was for. What nobody can show is Unknown.
 type Cause uint8
 
-// The causes of delay. docs/causes.md tells each of them.
+// The causes of delay, as packets show them. A client alone can tell few: the
+// rest of its spans are Unknown.
 const (
 	Unknown       Cause = iota // none of the others can be shown
 	Queued                     // no connection, slot or stream was free

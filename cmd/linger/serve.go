@@ -51,7 +51,7 @@ func faultTable() string {
 		if w.Argument != "" {
 			word += "=" + w.Argument
 		}
-		fmt.Fprintf(&b, "  %-22s %s\n", word, w.Help)
+		fmt.Fprintf(&b, "  %-18s %s\n", word, w.Help)
 	}
 	return b.String()
 }
