@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// maxURL is the longest URL that is followed; browsers differ between 64 KiB
-// and 2 MiB.
-const maxURL = 64 << 10
+// maxURL is the longest URL that is followed. RFC 9110 §4.1: "It is RECOMMENDED
+// that all senders and recipients support, at a minimum, URIs with lengths of
+// 8000 octets". A page may name thousands.
+const maxURL = 8 << 10
 
 var dropped = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
-var errURLTooLong = errors.New("the URL is longer than 64 KiB")
+var errURLTooLong = errors.New("the URL is longer than 8 KiB")
 
 // parseAddress reads the URL that a person gave.
 func parseAddress(s string) (*url.URL, error) {
@@ -61,6 +62,9 @@ func resolveKeepingFragment(base *url.URL, ref string) (*url.URL, error) {
 	u = base.ResolveReference(u)
 	if u.Hostname() == "" {
 		return nil, errors.New("no host")
+	}
+	if len(u.Host)+len(u.EscapedPath())+len(u.RawQuery) > maxURL { // a long base makes a long URL
+		return nil, errURLTooLong
 	}
 	return normalize(u), nil
 }

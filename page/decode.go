@@ -83,7 +83,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 }
 
 // The decoders are pooled: each holds tens of kilobytes, and a page of thousands
-// of objects would make as many.
+// of objects would make as many. In the pool they hold on to no body.
 var (
 	gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	brs   = sync.Pool{New: func() any { return brotli.NewReader(nil) }}
@@ -105,7 +105,7 @@ func (d *decoder) begin() error {
 	switch d.coding {
 	case "br":
 		r := brs.Get().(*brotli.Reader)
-		d.r, d.free = r, func() { brs.Put(r) }
+		d.r, d.free = r, func() { _ = r.Reset(nil); brs.Put(r) }
 		return r.Reset(src)
 	case "zstd":
 		r := zstds.Get().(*zstd.Decoder)
@@ -113,7 +113,7 @@ func (d *decoder) begin() error {
 		return r.Reset(src)
 	}
 	r := gzips.Get().(*gzip.Reader)
-	d.r, d.free = r, func() { gzips.Put(r) }
+	d.r, d.free = r, func() { _ = r.Reset(strings.NewReader("")); gzips.Put(r) }
 	return r.Reset(src)
 }
 

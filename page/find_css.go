@@ -57,9 +57,22 @@ func newCSSFinder(base *url.URL, found func(finding)) *cssFinder {
 	return &cssFinder{base: base, found: found}
 }
 
-// lookahead is more than what the lexer reads behind a token to tell its end:
-// a unicode-range that turns out to be none has 17 characters.
-const lookahead = 32
+// settled says whether a token stands, whatever follows the left bytes behind
+// it that have arrived: the lexer looks that far at most to tell its end.
+func settled(kind css.TokenType, data []byte, left int) bool {
+	switch kind {
+	case css.SemicolonToken, css.ColonToken, css.CommaToken, css.LeftBraceToken, css.RightBraceToken,
+		css.LeftParenthesisToken, css.RightParenthesisToken, css.LeftBracketToken, css.RightBracketToken:
+		return true
+	case css.StringToken, css.BadStringToken, css.URLToken, css.BadURLToken:
+		return left > 0 // else its end may be that of the piece
+	case css.IdentToken, css.UnicodeRangeToken:
+		if data[0] == 'u' || data[0] == 'U' {
+			return left > 20 // U+123456-789ABC, which may turn out to be none
+		}
+	}
+	return left > 4 // -->, <!--, 1e+2, an escape
+}
 
 // Write takes a piece. Tokens that a later piece might still change wait for
 // it. It never fails.
@@ -94,7 +107,7 @@ func (f *cssFinder) lex(end bool, limit int) {
 	done := 0
 	for ; limit != 0; limit-- {
 		kind, data := lexer.Next()
-		if kind == css.ErrorToken || !end && in.Offset()+lookahead > len(f.buf) {
+		if kind == css.ErrorToken || !end && !settled(kind, data, len(f.buf)-in.Offset()) {
 			break
 		}
 		f.token(kind, data)
@@ -102,7 +115,7 @@ func (f *cssFinder) lex(end bool, limit int) {
 	}
 	in.Restore()
 	f.next = 0
-	if done == 0 {
+	if done == 0 && len(f.buf) > 4096 {
 		f.next = 2 * len(f.buf) // a long token is not read again for each piece
 	}
 	f.buf = append(f.buf[:0], f.buf[done:]...)

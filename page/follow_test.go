@@ -38,7 +38,7 @@ func TestRedirects(t *testing.T) {
 	if want := addr + "/dir/page?q#top"; p.URL != want {
 		t.Errorf("the page is at %s, want %s", p.URL, want)
 	}
-	if d := p.Objects[0]; len(d.Hops) != 2 || d.Hops[0].Location != p.URL || d.Hops[0].Exchange.Status != 302 || d.Hops[1].Exchange.Status != 200 {
+	if d := p.Objects[0]; d.URL != addr+"/" || len(d.Hops) != 2 || d.Hops[0].Location != p.URL || d.Hops[0].Exchange.Status != 302 || d.Hops[1].Exchange.Status != 200 {
 		t.Errorf("hops of the document: %+v", d.Hops)
 	}
 	if o := object(t, p, "/hop.png"); o.Err != nil || o.Status != 200 || o.Hops[0].Location != addr+"/dir/a.png" {

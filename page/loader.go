@@ -77,6 +77,7 @@ func newLoader(ctx context.Context, rt http.RoundTripper, o Options) *loader {
 // begin lists the document.
 func (l *loader) begin(document *task) {
 	l.mu.Lock()
+	l.page.URL = printable(document.url)
 	l.admitLocked(document)
 	l.mu.Unlock()
 	l.tell(Found, document.Object, 0)
@@ -93,7 +94,7 @@ func (l *loader) admitLocked(t *task) bool {
 		t.Err = &Error{URL: t.URL, Step: StepFind, Err: ErrTooManyObjects}
 	}
 	if t.url != nil {
-		l.seen[printable(t.url)] = t
+		l.seen[t.URL] = t
 	}
 	l.page.Objects = append(l.page.Objects, t.Object)
 	l.tasks = append(l.tasks, t)

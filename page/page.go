@@ -27,7 +27,8 @@
 // browser fetches only what is used. Images with loading=lazy are fetched, late.
 // The content of noscript is skipped, as in a browser that runs scripts; that of
 // template and what scripts would add, too. URLs are read as UTF-8 whatever
-// the document's character set.
+// the document's character set. Cookies go wherever their domain and path
+// allow, whatever SameSite says. Link fields of the response are not followed.
 package page
 
 import (
@@ -36,6 +37,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lingerhttp/linger/timeline"
@@ -43,7 +45,8 @@ import (
 
 // A Page is what Load brought back.
 type Page struct {
-	// URL is the document's address after redirects, without a password.
+	// URL is the document's address after redirects, without a password; as it
+	// was given if no final response came.
 	URL string
 
 	// Start is when Load was called.
@@ -86,13 +89,15 @@ func Load(ctx context.Context, rt http.RoundTripper, url string, o Options) (*Pa
 	l := newLoader(ctx, rt, o)
 	u, err := parseAddress(url)
 	if err != nil {
-		err = &Error{URL: shorten(url), Step: StepURL, Err: err}
-		l.page.Objects = []*Object{{URL: shorten(url), Kind: Document, Err: err}}
+		l.page.URL = shorten(url)
+		err = &Error{URL: l.page.URL, Step: StepURL, Err: err}
+		l.page.Objects = []*Object{{URL: l.page.URL, Kind: Document, Err: err}}
 		l.page.Moments = never
 		return l.page, err
 	}
 	l.origin = u
-	document := &task{url: u, Object: &Object{URL: printable(u), Kind: Document}, urgency: urgencyDocument}
+	address, _, _ := strings.Cut(printable(u), "#")
+	document := &task{url: u, Object: &Object{URL: address, Kind: Document}, urgency: urgencyDocument}
 	l.begin(document)
 	l.run(document)
 	l.wait()
