@@ -49,6 +49,8 @@ type lost struct {
 	stale       bool // the connection had ended while it was idle, or was no longer fit
 	reused      bool // the connection had carried an exchange before
 	left        bool // the connection goes on without this exchange, or another has ended it
+	behind      bool // it stood behind another when that one ended the connection
+	others      bool // others stood behind it
 	slotKept    bool // somebody else gives the slot back
 }
 

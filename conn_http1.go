@@ -182,7 +182,7 @@ func (c *http1Conn) lose(x *exchange, s slot, body *bodySender, err error) *lost
 		l.step = timeline.Send
 	}
 	if !l.unprocessed && !l.left {
-		c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+		l.others = c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
 		c.net.Close()
 	}
 	return l
@@ -291,7 +291,7 @@ func (c *http1Conn) respond(x *exchange, s slot, g guard, sender *bodySender, he
 		if http1.HasToken(head.Header["Connection"], "close") {
 			// "A server that sends a "close" connection option MUST … not process
 			// any further requests received on that connection" — RFC 9112 §9.6.
-			c.line.failBehind(&lost{err: fmt.Errorf("the server announced the end of connection %d before this request: %w", c.name.Number, ErrServerClosed),
+			c.line.fail(&lost{err: fmt.Errorf("the server announced the end of connection %d before this request: %w", c.name.Number, ErrServerClosed),
 				step: timeline.Wait, written: true, unprocessed: true, reused: true})
 		}
 	}

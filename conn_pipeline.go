@@ -42,7 +42,7 @@ func (l *line) join(t *turn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended != nil {
-		return &lost{err: l.ended.err, step: timeline.Send, reused: true, left: true}
+		return &lost{err: l.ended.err, step: timeline.Send, reused: true, left: true, behind: true}
 	}
 	t.first = len(l.turns) == 0
 	if !t.first {
@@ -74,29 +74,23 @@ func (l *line) pass(leftover bool) error {
 	return nil
 }
 
-// fail ends the line: all who wait in it get err.
-func (l *line) fail(err *lost) { l.failFrom(0, err) }
-
-// failBehind ends the line behind the one who reads now.
-func (l *line) failBehind(err *lost) { l.failFrom(1, err) }
-
-func (l *line) failFrom(n int, err *lost) {
+// fail ends the line: nobody joins it any more, and all who wait behind the one
+// who reads now get err. It reports whether there were any.
+func (l *line) fail(err *lost) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended == nil {
 		l.ended = err
 	}
-	if len(l.turns) <= n {
-		return
+	if len(l.turns) <= 1 {
+		return false
 	}
-	for i, t := range l.turns[n:] {
-		if n+i == 0 {
-			continue // whoever reads knows already
-		}
+	for _, t := range l.turns[1:] {
 		t.err = err
 		close(t.ready)
 	}
-	l.turns = l.turns[:n]
+	l.turns = l.turns[:1]
+	return true
 }
 
 // await waits until the answers before x's own have been read. An exchange whose
@@ -112,7 +106,7 @@ func (c *http1Conn) await(x *exchange, t *turn) error {
 	if t.err != nil {
 		// A copy: each exchange's loss is its own.
 		l := *t.err
-		l.left = true
+		l.left, l.behind = true, true
 		return &l
 	}
 	return nil

@@ -40,6 +40,7 @@ type pooled struct {
 	exclusive bool        // the exchange on it tolerates no other behind it
 	alone     bool        // nothing goes behind the first exchange before its answer
 	retired   bool        // lends no more slots
+	cut       bool        // it ended without notice, and that was learned from
 	closing   bool        // somebody was told to close it
 	gone      bool        // no longer counted among the open ones
 	dial      *dialRecord // until somebody is the first to use it
@@ -225,15 +226,13 @@ func (p *pool) viewLocked(o *originPool, now time.Time) originView {
 func (p *pool) pickLocked(o *originPool, w *waiter, now time.Time) (*pooled, string) {
 	v := p.viewLocked(o, now)
 	v.exclusive = !behindOthers(w.x.traits)
-	multiplexed := false
 	views := make([]connView, 0, 8)
 	// The newest stand last: among equals the one used last is chosen, since it
 	// is the least likely to have been closed by the server.
 	for _, pc := range slices.Backward(o.conns) {
-		multiplexed = multiplexed || pc.conn.multiplexed()
-		views = append(views, connView{inFlight: pc.inFlight, free: p.freeLocked(pc, now), fresh: pc.used == 0})
+		views = append(views, connView{inFlight: pc.inFlight, free: p.freeLocked(pc, now), fresh: pc.used == 0, multiplexed: pc.conn.multiplexed()})
 	}
-	i, reason := choose(v, views, multiplexed)
+	i, reason := choose(v, views)
 	if i < 0 {
 		return nil, ""
 	}
@@ -312,6 +311,7 @@ type verdict struct {
 	close    string // why the connection must not be used again; empty if it may
 	answered bool   // a final response came
 	cut      bool   // the connection ended without notice before the answer
+	others   bool   // and other exchanges stood behind it
 	rude     bool   // it is to be closed at once, without waiting for the server
 }
 
@@ -322,7 +322,6 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pc, o := s.pooled, s.home
-	others := pc.inFlight > 1
 	pc.inFlight--
 	pc.exclusive = false
 	pc.idleSince = now
@@ -333,8 +332,9 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 			o.broken = 0
 		}
 	}
-	if v.cut && !pc.retired {
-		remark = p.learnLocked(o, pc, s.nth, others, now)
+	if v.cut && !pc.cut {
+		pc.cut = true
+		remark = p.learnLocked(o, pc, s.nth, v.others, now)
 	}
 	life := p.strategy.lifetime()
 	if v.close != "" || (life > 0 && pc.used >= life) {

@@ -79,7 +79,8 @@ const (
 	defaultIdleTimeout = 90 * time.Second
 
 	// maxTries is how often one exchange is put on a connection at the most, not
-	// counting those connections that announced that they did not process it.
+	// counting those that were not lost by it: it was not processed, or stood
+	// behind another.
 	maxTries = 6
 )
 
@@ -137,7 +138,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	x.origin = originOf(req)
 	sent := false
-	for unprocessed := 0; ; {
+	for uncounted := 0; ; {
 		s, err := t.takeSlot(x)
 		if err != nil {
 			x.closeBody()
@@ -152,10 +153,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		errors.As(err, &l)
 		t.giveBack(x, s, l)
 		sent = sent || (l.written && !l.unprocessed)
-		if l.unprocessed || l.stale {
-			unprocessed++
+		if l.unprocessed || l.stale || l.behind {
+			uncounted++ // others got on meanwhile: there is an end to it
 		}
-		again, why := mayRetry(l, x.traits, x.Tries-unprocessed, t.proven(s))
+		again, why := mayRetry(l, x.traits, x.Tries-uncounted, t.proven(s))
 		if again {
 			err = x.rewind()
 		}
@@ -172,7 +173,7 @@ func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
 	if l.slotKept {
 		return
 	}
-	v := verdict{close: l.err.Error(), cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), rude: true}
+	v := verdict{close: l.err.Error(), cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), others: l.others, rude: true}
 	if l.left && l.canceled {
 		v.close = "" // it left before its request was written
 	}
