@@ -23,10 +23,10 @@ func ExampleLoad() {
 		fmt.Println(err)
 	}
 	for _, o := range p.Objects {
-		fmt.Println(o.Kind, o.Status, o.URL[len(server.URL):], o.By)
+		fmt.Printf("%s %d %s\n", o.Kind, o.Status, o.URL[len(server.URL):])
 	}
 	// Output:
 	// document 200 /
-	// style 200 /site.css link stylesheet
-	// image 200 /logo.png img src
+	// style 200 /site.css
+	// image 200 /logo.png
 }
