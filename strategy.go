@@ -118,9 +118,10 @@ func (s Strategy) lifetime() int {
 
 // A connView is what a decision needs to know of one connection.
 type connView struct {
-	inFlight int // exchanges on it now
-	free     int // slots it could lend now
-	fresh    bool
+	inFlight    int // exchanges on it now
+	free        int // slots it could lend now
+	fresh       bool
+	multiplexed bool // the exchanges on it do not stand behind each other
 }
 
 // An originView is what a decision needs to know of one origin.
@@ -154,13 +155,11 @@ func (v originView) room() bool {
 // An idle connection comes first. A busy HTTP/2 connection with a free stream is
 // as good. A slot in a pipeline stands behind other answers, so it is taken only
 // if no further connection may be opened. Of several the least loaded is chosen.
-func choose(v originView, conns []connView, multiplexed bool) (int, string) {
+func choose(v originView, conns []connView) (int, string) {
 	best := -1
 	for i, c := range conns {
-		if c.free < 1 || (v.exclusive && c.inFlight > 0 && !multiplexed) {
-			continue
-		}
-		if c.inFlight > 0 && !multiplexed && v.room() {
+		behind := c.inFlight > 0 && !c.multiplexed
+		if c.free < 1 || (behind && (v.exclusive || v.room())) {
 			continue
 		}
 		if best < 0 || c.inFlight < conns[best].inFlight {
@@ -170,11 +169,11 @@ func choose(v originView, conns []connView, multiplexed bool) (int, string) {
 	if best < 0 {
 		return -1, ""
 	}
-	return best, reasonFor(v, conns[best], multiplexed)
+	return best, reasonFor(v, conns[best])
 }
 
 // reasonFor words why an exchange got a connection.
-func reasonFor(v originView, c connView, multiplexed bool) string {
+func reasonFor(v originView, c connView) string {
 	switch {
 	case c.fresh && v.limit > 0:
 		return fmt.Sprintf("new connection: %d of %d open", v.open, v.limit)
@@ -182,7 +181,7 @@ func reasonFor(v originView, c connView, multiplexed bool) string {
 		return fmt.Sprintf("new connection: %d open", v.open)
 	case c.inFlight == 0:
 		return "reused: idle"
-	case multiplexed:
+	case c.multiplexed:
 		return fmt.Sprintf("stream beside %d others", c.inFlight)
 	}
 	return fmt.Sprintf("pipelined behind %d", c.inFlight)
