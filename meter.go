@@ -134,6 +134,7 @@ func (m *meter) received(f frame) {
 // A frame is what a meter needs to know of an HTTP/2 frame (RFC 9113 §4.1).
 type frame struct {
 	kind   byte
+	flags  byte
 	stream uint32
 	size   int64  // header included
 	word   uint32 // the first four bytes of the payload
@@ -198,6 +199,7 @@ func (f *framer) size() int {
 func (f *framer) frame() frame {
 	r := frame{
 		kind:   f.kept[3],
+		flags:  f.kept[4],
 		stream: binary.BigEndian.Uint32(f.kept[5:]) & (1<<31 - 1),
 		size:   int64(f.size()),
 	}
