@@ -51,6 +51,7 @@ type lost struct {
 	left        bool // the connection goes on without this exchange, or another has ended it
 	behind      bool // it stood behind another when that one ended the connection
 	others      bool // others stood behind it
+	cutShort    bool // half of its request is on the wire: nothing can be written behind it
 	slotKept    bool // somebody else gives the slot back
 }
 

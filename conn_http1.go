@@ -25,9 +25,6 @@ import (
 //	receive   reads the head                                        this file
 //	Read      reads the body, gives the slot back      conn_http1_body.go
 
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
-
 type http1Conn struct {
 	t    *Transport
 	net  net.Conn // TCP, or TLS over it
@@ -63,11 +60,20 @@ func (c *http1Conn) close()               { c.net.Close() }
 // outstanding requests, it MUST NOT consider that data to be a valid response" —
 // RFC 9112 §9.2. It is called as late as can be: by the exchange that has just
 // become the first in line, before it writes.
-func (c *http1Conn) look() error {
-	if err := c.peek.look(); err != nil {
+func (c *http1Conn) look(t *turn) error {
+	early, err := c.peek.look()
+	switch {
+	case err == nil:
+		return nil
+	case t.nth > 1:
 		return &lost{err: err, step: timeline.Queue, stale: true}
+	case err == errUnasked:
+		c.in.put(early) // the server spoke first: its own words tell why
+		return nil
+	case err == io.EOF:
+		err = ErrServerClosed
 	}
-	return nil
+	return &lost{err: err, step: timeline.Queue}
 }
 
 var errUnasked = errors.New("the server sent bytes that nobody had asked for")
@@ -94,84 +100,29 @@ func (c *http1Conn) finish() {
 // roundTrip implements conn.
 func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	tn := &turn{x: x}
-	g := c.guard(x)
-	body, err := c.send(x, tn)
+	err := c.send(x, tn)
 	if err == nil && !tn.first {
-		g.stop()
 		if err = c.await(x, tn); err == nil {
-			g = c.guard(x)
+			tn.guard.start(c, x, false)
 			x.enter(timeline.Wait, timeline.Unknown)
 		}
 	}
-	if err != nil {
-		g.stop()
-		return nil, c.lose(x, s, body, err)
+	var resp *http.Response
+	if err == nil {
+		resp, err = c.receive(x, s, tn)
 	}
-	resp, err := c.receive(x, s, g, body)
 	if err != nil {
-		g.stop()
-		return nil, c.lose(x, s, body, err)
+		tn.guard.stop()
+		return nil, c.lose(x, s, tn, err)
 	}
 	return resp, nil
 }
 
-// A guard interrupts an exchange's connection when its caller gives up.
-type guard struct {
-	c        *http1Conn
-	stopCtx  func() bool
-	released chan struct{}
-}
-
-func (c *http1Conn) guard(x *exchange) guard {
-	g := guard{c: c}
-	if x.ctx.Done() != nil {
-		g.stopCtx = context.AfterFunc(x.ctx, c.interrupt)
-	}
-	if cancel := canceled(x.req); cancel != nil {
-		g.released = make(chan struct{})
-		c.t.work.Add(1)
-		go c.watchCancel(cancel, g.released)
-	}
-	return g
-}
-
-// stop ends the guard. It reports whether the connection was interrupted.
-func (g guard) stop() bool {
-	if g.stopCtx != nil {
-		g.stopCtx()
-	}
-	if g.released != nil {
-		close(g.released)
-	}
-	return g.c.interrupted.Load()
-}
-
-// watchCancel interrupts the connection when Request.Cancel is closed, until the
-// guard that started it is released.
-func (c *http1Conn) watchCancel(cancel, released <-chan struct{}) {
-	defer c.t.work.Done()
-	select {
-	case <-cancel:
-		c.interrupt()
-	case <-released:
-	}
-}
-
-// interrupt makes every read and write on the connection fail at once. An
-// interrupted connection is not used again.
-func (c *http1Conn) interrupt() {
-	c.interrupted.Store(true)
-	c.net.SetDeadline(longAgo)
-}
-
 // lose is what an exchange gets that failed on this connection. It ends the
 // connection for those behind it as well; await says which errors leave it be.
-func (c *http1Conn) lose(x *exchange, s slot, body *bodySender, err error) *lost {
-	if body != nil {
-		body.stop()
-		if body.failed() {
-			err = &lost{err: body.err, step: timeline.Send, written: true, canceled: true}
-		}
+func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
+	if fault := tn.body.stop(); fault != nil {
+		err = &lost{err: fault, step: timeline.Send, written: true, canceled: true}
 	}
 	l := &lost{err: err, step: x.phase(), reused: s.nth > 1}
 	errors.As(err, &l)
@@ -189,26 +140,30 @@ func (c *http1Conn) lose(x *exchange, s slot, body *bodySender, err error) *lost
 }
 
 // receive reads heads until the final one, and makes the response of it.
-func (c *http1Conn) receive(x *exchange, s slot, g guard, body *bodySender) (*http.Response, error) {
-	if d := c.t.ResponseHeaderTimeout; d > 0 {
-		c.setReadDeadline(time.Now().Add(d))
+func (c *http1Conn) receive(x *exchange, s slot, tn *turn) (*http.Response, error) {
+	if tn.body == nil {
+		c.limitHeader()
 	}
 	limit := c.t.maxHeader()
 	for {
 		head, size, first, err := c.readHead(limit)
 		if err != nil {
-			return nil, c.headError(x, body, size, err)
+			return nil, c.headError(x, size, err)
 		}
 		x.received(int64(size), 0)
 		if head.Status >= 200 {
+			tn.body.answered(head.Status)
 			if c.t.ResponseHeaderTimeout > 0 {
 				c.setReadDeadline(time.Time{})
 			}
 			x.enterAt(timeline.Receive, timeline.Unknown, first)
-			return c.respond(x, s, g, body, &head)
+			return c.respond(x, s, tn, &head)
 		}
 		if head.Status == http.StatusSwitchingProtocols {
 			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, written: true, answered: true}
+		}
+		if head.Status == http.StatusContinue {
+			tn.body.proceed()
 		}
 		// "A client MUST be able to parse one or more 1xx responses received
 		// prior to a final response" — RFC 9110 §15.2. Together they are bounded.
@@ -218,11 +173,10 @@ func (c *http1Conn) receive(x *exchange, s slot, g guard, body *bodySender) (*ht
 	}
 }
 
-// setReadDeadline sets a deadline, unless the caller has given up meanwhile.
-func (c *http1Conn) setReadDeadline(at time.Time) {
-	c.net.SetReadDeadline(at)
-	if c.interrupted.Load() {
-		c.net.SetDeadline(longAgo)
+// limitHeader gives the response's head its time, from now.
+func (c *http1Conn) limitHeader() {
+	if d := c.t.ResponseHeaderTimeout; d > 0 {
+		c.setReadDeadline(time.Now().Add(d))
 	}
 }
 
@@ -259,7 +213,7 @@ func (c *http1Conn) readHead(limit int) (head http1.Response, size int, first ti
 
 // headError words why no head came. If the request could not be written either,
 // the connection was lost while sending.
-func (c *http1Conn) headError(x *exchange, body *bodySender, size int, err error) error {
+func (c *http1Conn) headError(x *exchange, size int, err error) error {
 	l := &lost{err: err, step: timeline.Wait, written: true, answered: size > 0}
 	var timeout net.Error
 	switch {
@@ -279,12 +233,12 @@ func (c *http1Conn) headError(x *exchange, body *bodySender, size int, err error
 
 // respond makes the response of its head, and decides whether the connection
 // will persist after it.
-func (c *http1Conn) respond(x *exchange, s slot, g guard, sender *bodySender, head *http1.Response) (*http.Response, error) {
+func (c *http1Conn) respond(x *exchange, s slot, tn *turn, head *http1.Response) (*http.Response, error) {
 	f, err := http1.ResponseFraming(x.Method, head)
 	if err != nil {
 		return nil, &lost{err: err, step: timeline.Receive, written: true, answered: true}
 	}
-	b := &http1Body{c: c, x: x, s: s, guard: g, sender: sender, framing: f, left: f.Length}
+	b := &http1Body{c: c, x: x, s: s, turn: tn, framing: f, left: f.Length}
 	b.why = c.whyClose(x, head, f)
 	if b.why != "" {
 		c.t.pool().retire(c.pooled)
@@ -314,8 +268,10 @@ func (c *http1Conn) whyClose(x *exchange, head *http1.Response, f http1.Framing)
 	switch {
 	case f.MustClose != "":
 		return f.MustClose
-	case x.req.Close || c.t.Strategy.lifetime() == 1:
+	case asksToClose(x.req, c.t.Strategy):
 		return "linger asked for it"
+	case x.Method == "CONNECT" && head.Status/100 == 2:
+		return "it has become a tunnel"
 	}
 	return http1.CloseReason(head.Minor, head.Header)
 }

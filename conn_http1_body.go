@@ -20,8 +20,7 @@ type http1Body struct {
 	c       *http1Conn
 	x       *exchange
 	s       slot
-	guard   guard
-	sender  *bodySender
+	turn    *turn
 	framing http1.Framing
 	why     string // why the connection closes after this response; empty if it does not
 
@@ -149,11 +148,15 @@ func (c *http1Conn) take(p []byte) (int, error) {
 
 // failLocked ends the exchange with an error of its connection.
 func (b *http1Body) failLocked(err error) error {
-	if why := gaveUp(b.x); why != nil && b.c.interrupted.Load() {
-		err = why
-	}
-	if b.closing.Load() {
+	fault := b.turn.body.stop()
+	why := gaveUp(b.x)
+	switch {
+	case b.closing.Load():
 		err = ErrBodyClosed
+	case why != nil && b.c.interrupted.Load():
+		err = why
+	case fault != nil:
+		err = fault
 	}
 	b.finishLocked(err.Error(), err)
 	return b.err
@@ -166,14 +169,14 @@ func (b *http1Body) Close() error {
 		return nil
 	}
 	if !b.mu.TryLock() {
-		b.c.interrupt() // a Read is under way
+		b.turn.guard.fire() // a Read is under way
 		b.mu.Lock()
 	}
 	defer b.mu.Unlock()
 	if b.err == nil {
 		b.drainLocked()
 	}
-	b.err = ErrBodyClosed
+	b.err = b.fault(ErrBodyClosed)
 	return nil
 }
 
@@ -212,7 +215,7 @@ func (b *http1Body) finish(why string, err error) {
 func (b *http1Body) finishLocked(why string, err error) {
 	b.err = io.EOF
 	if err != nil {
-		b.err = &Error{Step: timeline.Receive, Origin: b.x.origin.String(), Sent: true, Err: err, exchange: &b.x.Exchange}
+		b.err = b.fault(err)
 	}
 	why = b.whyNotReuse(why)
 	c := b.c
@@ -230,21 +233,28 @@ func (b *http1Body) finishLocked(why string, err error) {
 	b.x.end(errors.Unwrap(b.err))
 }
 
+func (b *http1Body) fault(err error) error {
+	return &Error{Step: timeline.Receive, Origin: b.x.origin.String(), Sent: true, Err: err, exchange: &b.x.Exchange}
+}
+
 // whyNotReuse decides whether the connection may carry another exchange, with
 // the reason if it may not. why is what is known already.
 func (b *http1Body) whyNotReuse(why string) string {
-	switch interrupted := b.guard.stop(); {
-	case why != "":
-		return why
-	case b.why != "":
-		return b.why
-	case !b.sender.complete():
-		b.sender.stop()
-		return "the request body was not sent whole"
-	case interrupted:
-		return "its exchange was given up"
+	interrupted := b.turn.guard.stop()
+	if why == "" {
+		why = b.why
 	}
-	return ""
+	switch {
+	case why != "":
+	case b.turn.cut, !b.turn.body.complete():
+		why = "the request was not sent whole"
+	case interrupted:
+		why = "its exchange was given up"
+	}
+	if why != "" {
+		b.turn.body.stop()
+	}
+	return why
 }
 
 // announced lists the trailer fields that a head announces, without values yet,

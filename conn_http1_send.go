@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -25,50 +25,74 @@ const inlineBody = 4 << 10
 const copyBuffer = 32 << 10
 
 // send joins the line and writes the request. A body too large to go with the
-// head is written by a goroutine, since the answer may come before it is over;
-// its sender is returned.
-func (c *http1Conn) send(x *exchange, t *turn) (*bodySender, error) {
+// head is written by a goroutine, since the answer may come before it is over.
+func (c *http1Conn) send(x *exchange, t *turn) error {
 	select {
 	case c.writing <- struct{}{}:
 		defer func() { <-c.writing }()
 	case <-x.ctx.Done():
-		return nil, &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
+		return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
 	case <-canceled(x.req):
-		return nil, &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
+		return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
 	}
 	if err := c.line.join(t); err != nil {
-		return nil, err
+		return err
 	}
-	if t.first && t.nth > 1 {
-		if err := c.look(); err != nil {
-			return nil, err
+	t.guard.start(c, x, !t.first)
+	if t.first {
+		if err := c.look(t); err != nil {
+			return err
 		}
 	}
 	x.sending(t.nth)
 	length := outgoingLength(x.req)
 	c.out = appendHead(c.out[:0], x.req, c.t.Strategy, length)
 	head := len(c.out)
-	inline := length > 0 && length <= inlineBody && x.req.GetBody != nil
+	inline := length > 0 && length <= inlineBody && x.req.GetBody != nil && !expects(x.req)
 	if inline {
 		if err := c.appendBody(x, int(length)); err != nil {
-			return nil, &lost{err: err, step: timeline.Send, canceled: true}
+			return &lost{err: err, step: timeline.Send, canceled: true}
 		}
 	}
+	if err := c.write(x, t, head); err != nil {
+		return err
+	}
+	if length == 0 || inline || t.cut {
+		x.body.Close()
+		x.waiting(t)
+		return nil
+	}
+	t.body = c.newBodySender(x, length)
+	c.t.work.Add(1)
+	go t.body.run()
+	return nil
+}
+
+// write writes what is in c.out, of which the first octets are the head. An
+// error means that the exchange is lost; if the request was cut otherwise, an
+// answer may have come before that, and whoever reads will tell.
+func (c *http1Conn) write(x *exchange, t *turn, head int) error {
 	n, err := c.net.Write(c.out)
 	x.sent(int64(min(n, head)), int64(max(0, n-head)))
-	c.keepOut()
-	switch {
-	case err != nil && n == 0 && t.first:
-		return nil, &lost{err: err, step: timeline.Send}
-	case err != nil || length == 0 || inline:
-		// An answer may have come before the write failed: whoever reads will tell.
-		x.waiting(t)
-		return nil, nil
+	t.cut = err != nil
+	if cap(c.out) > keptBuffer {
+		c.out = nil
 	}
-	b := &bodySender{c: c, x: x, length: length, done: make(chan struct{})}
-	c.t.work.Add(1)
-	go b.run()
-	return b, nil
+	switch {
+	case t.first && err != nil && n == 0:
+		return &lost{err: err, step: timeline.Send}
+	case t.first || !t.guard.stop():
+		return nil
+	case err != nil:
+		return c.line.breakOff(t, &lost{err: gaveUp(x), step: timeline.Send, written: n > 0, canceled: true, cutShort: true})
+	}
+	// The caller gave up when the request stood on the wire: it is for await to
+	// leave, and others go on writing.
+	c.net.SetWriteDeadline(time.Time{})
+	if c.interrupted.Load() {
+		c.net.SetDeadline(longAgo)
+	}
+	return nil
 }
 
 // sending begins to send. Slots are lent in one order and requests may be
@@ -89,23 +113,15 @@ func (x *exchange) waiting(t *turn) {
 	x.enter(timeline.Wait, timeline.HeadOfLine)
 }
 
-// keepOut lets go of an output buffer that a large head has grown.
-func (c *http1Conn) keepOut() {
-	if cap(c.out) > keptBuffer {
-		c.out = nil
-	}
-}
-
 // appendBody reads a small body in memory and puts it behind the head.
 func (c *http1Conn) appendBody(x *exchange, length int) error {
-	defer x.req.Body.Close()
 	head := len(c.out)
 	c.out = slices.Grow(c.out, length+1)[:head+length]
-	if n, err := io.ReadFull(x.req.Body, c.out[head:]); err != nil {
+	if n, err := io.ReadFull(x.body, c.out[head:]); err != nil {
 		return fmt.Errorf("request body ended after %d of %d bytes: %w", n, length, err)
 	}
 	var more [1]byte
-	if n, _ := x.req.Body.Read(more[:]); n > 0 {
+	if n, _ := x.body.Read(more[:]); n > 0 {
 		return errLongBody
 	}
 	return nil
@@ -141,11 +157,18 @@ func appendHead(b []byte, req *http.Request, s Strategy, length int64) []byte {
 		b = appendField(b, "User-Agent", defaultUserAgent)
 	}
 	b = appendFraming(b, req, length)
-	if (req.Close || s.lifetime() == 1) && s.Protocol != HTTP10 {
+	if asksToClose(req, s) && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
 		b = appendField(b, "Connection", "close")
 	}
 	b = appendFields(b, req.Header)
 	return append(b, "\r\n"...)
+}
+
+// asksToClose says whether the request tells the server to close behind it: "A
+// client that sends a "close" connection option MUST NOT send further requests on
+// that connection" — RFC 9112 §9.6.
+func asksToClose(req *http.Request, s Strategy) bool {
+	return req.Close || s.lifetime() == 1 || http1.HasToken(req.Header["Connection"], "close")
 }
 
 const defaultUserAgent = "linger"
@@ -159,7 +182,7 @@ func appendFraming(b []byte, req *http.Request, length int64) []byte {
 		b = append(b, "\r\n"...)
 	case length < 0:
 		b = appendField(b, "Transfer-Encoding", "chunked")
-		for name := range req.Trailer {
+		for _, name := range slices.Sorted(maps.Keys(req.Trailer)) {
 			b = appendField(b, "Trailer", name)
 		}
 	case req.Method == "POST" || req.Method == "PUT" || req.Method == "PATCH":
@@ -191,7 +214,7 @@ func appendFields(b []byte, h http.Header) []byte {
 // ownField says whether linger writes a field itself: it stands in Request's
 // own members, not in its Header (net/http.Request.Write leaves out the same).
 func ownField(name string) bool {
-	switch name {
+	switch http.CanonicalHeaderKey(name) {
 	case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
 		return true
 	}
@@ -230,7 +253,7 @@ func hostOf(req *http.Request) string {
 
 // checkRequest finds what must not be put on the wire: a request that could be
 // read as another one.
-func checkRequest(req *http.Request) error {
+func checkRequest(req *http.Request, s Strategy) error {
 	switch {
 	case req.URL == nil:
 		return errors.New("request without a URL")
@@ -242,11 +265,26 @@ func checkRequest(req *http.Request) error {
 		return fmt.Errorf("invalid method %q", req.Method)
 	case !httpguts.ValidHostHeader(hostOf(req)):
 		return fmt.Errorf("invalid host %q", hostOf(req))
+	case !validTarget(target(req)):
+		return errors.New("invalid octet in the URL") // which may hold a secret
+	case s.Protocol == HTTP10 && outgoingLength(req) < 0:
+		return errors.New("a request body of unknown length cannot be sent in HTTP/1.0")
 	}
 	if err := checkFields("header", req.Header); err != nil {
 		return err
 	}
 	return checkFields("trailer", req.Trailer)
+}
+
+// validTarget says whether a request target ends where the server will see its
+// end: "No whitespace is allowed in the request-target" — RFC 9112 §3.2.
+func validTarget(target string) bool {
+	for i := range len(target) {
+		if target[i] <= ' ' || target[i] == 0x7f {
+			return false
+		}
+	}
+	return target != ""
 }
 
 func checkFields(where string, h http.Header) error {
@@ -278,131 +316,5 @@ func (x *exchange) received(header, body int64) {
 	if !x.ended {
 		x.Received.Header += header
 		x.Received.Body += body
-	}
-}
-
-// A bodySender writes a request's body while the caller reads the answer. After
-// stop it begins no further read of the body.
-type bodySender struct {
-	c      *http1Conn
-	x      *exchange
-	length int64 // -1: chunked
-	done   chan struct{}
-	err    error // the body's fault, not the connection's; written before done is closed
-	whole  bool  // all of it was written; written before done is closed
-
-	mu      sync.Mutex
-	stopped bool // guarded by mu
-}
-
-func (b *bodySender) run() {
-	defer b.c.t.work.Done()
-	defer close(b.done)
-	defer b.x.req.Body.Close()
-	b.err, b.whole = b.copy()
-	if b.err != nil {
-		b.c.interrupt() // half a request cannot be taken back
-		return
-	}
-	if b.whole && b.x.phase() == timeline.Send {
-		b.x.enter(timeline.Wait, timeline.Unknown)
-	}
-}
-
-// copy returns the body's error. That of a write is not one: the answer, or its
-// absence, tells more.
-func (b *bodySender) copy() (err error, whole bool) {
-	in := make([]byte, copyBuffer)
-	var out []byte
-	var sum int64
-	for {
-		if b.isStopped() {
-			return nil, false
-		}
-		n, err := b.x.req.Body.Read(in)
-		sum += int64(n)
-		if b.length >= 0 && sum > b.length {
-			return errLongBody, false
-		}
-		if n > 0 {
-			out = b.frame(out[:0], in[:n])
-			if !b.write(out) {
-				return nil, false
-			}
-		}
-		switch {
-		case err == nil:
-		case err != io.EOF:
-			return fmt.Errorf("reading the request body: %w", err), false
-		case b.length >= 0 && sum < b.length:
-			return fmt.Errorf("request body ended after %d of %d bytes: %w", sum, b.length, io.ErrUnexpectedEOF), false
-		case b.length >= 0:
-			return nil, true
-		default:
-			return nil, b.write(http1.AppendLastChunk(out[:0], b.x.req.Trailer))
-		}
-	}
-}
-
-func (b *bodySender) frame(out, data []byte) []byte {
-	if b.length >= 0 {
-		return data
-	}
-	return http1.AppendChunk(out, data)
-}
-
-func (b *bodySender) write(p []byte) bool {
-	n, err := b.c.net.Write(p)
-	b.x.sent(0, int64(n))
-	return err == nil
-}
-
-func (b *bodySender) isStopped() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.stopped
-}
-
-// stop lets the sender read no more of the body, and closes the body. It does
-// not wait for a read under way, which may never return.
-func (b *bodySender) stop() {
-	b.mu.Lock()
-	b.stopped = true
-	b.mu.Unlock()
-	b.x.req.Body.Close()
-}
-
-// failed reports whether reading the body has failed.
-func (b *bodySender) failed() bool {
-	select {
-	case <-b.done:
-		return b.err != nil
-	default:
-		return false
-	}
-}
-
-// reuseWait is how long the end of an exchange waits for its request's body to
-// be written: the goroutine that wrote its last byte may not have said so yet.
-// net/http waits as long.
-const reuseWait = 50 * time.Millisecond
-
-// complete reports whether the whole body has been written.
-func (b *bodySender) complete() bool {
-	if b == nil {
-		return true
-	}
-	select {
-	case <-b.done:
-		return b.whole
-	default:
-	}
-	timer := time.NewTimer(reuseWait)
-	defer timer.Stop()
-	select {
-	case <-b.done:
-		return b.whole
-	case <-timer.C:
-		return false
 	}
 }

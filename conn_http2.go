@@ -140,6 +140,9 @@ func (st *stream) request() *http.Request {
 		GotFirstResponseByte: st.firstByte,
 	})
 	req := st.x.req.WithContext(ctx)
+	if st.x.body != nil {
+		req.Body = st.x.body
+	}
 	if _, ok := req.Header["User-Agent"]; !ok {
 		req.Header = req.Header.Clone()
 		if req.Header == nil {

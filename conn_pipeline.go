@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -18,6 +19,9 @@ import (
 // A turn is an exchange's place in the line.
 type turn struct {
 	x     *exchange
+	guard guard
+	body  *bodySender   // writes a large request body; nil if there is none
+	cut   bool          // the request could not be written whole
 	nth   int           // how many-th in the line since the connection began, from 1
 	first bool          // it was alone when it joined: its turn at once
 	ready chan struct{} // closed when its turn has come, or never will
@@ -29,12 +33,6 @@ type line struct {
 	turns []*turn // guarded by mu; the first reads now
 	sum   int     // guarded by mu; how many have joined so far
 	ended *lost   // guarded by mu: why nobody may join any more
-}
-
-func (l *line) busy() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.turns) > 0
 }
 
 // join puts t last in the line. The caller writes its request right after.
@@ -72,6 +70,22 @@ func (l *line) pass(leftover bool) error {
 		return errUnasked
 	}
 	return nil
+}
+
+// breakOff takes t out of the line, at whose end it stands with a request that
+// cannot be written whole. Nobody can stand behind it any more; those before it
+// go on reading.
+func (l *line) breakOff(t *turn, err *lost) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended == nil {
+		l.ended = &lost{err: fmt.Errorf("a request before this one was not written whole: %w", ErrServerClosed), step: timeline.Send}
+	}
+	if t.err == nil && l.turns[0] != t {
+		l.turns = l.turns[:len(l.turns)-1]
+	}
+	err.left = t.err != nil || len(l.turns) == 0 || l.turns[0] != t
+	return err
 }
 
 // fail ends the line: nobody joins it any more, and all who wait behind the one
@@ -133,7 +147,7 @@ func (c *http1Conn) discard(t *turn, method string) {
 	why := "its exchange was given up"
 	<-t.ready
 	if t.err == nil {
-		c.net.SetReadDeadline(time.Now().Add(discardTime))
+		c.setReadDeadline(time.Now().Add(discardTime))
 		why = c.discardAnswer(method)
 		c.setReadDeadline(time.Time{})
 	}

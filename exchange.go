@@ -2,12 +2,14 @@ package linger
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -20,6 +22,7 @@ type exchange struct {
 	t       *Transport
 	req     *http.Request
 	ctx     context.Context
+	body    *requestBody // nil if the request has none; a new one for each try that needs it
 	traits  traits
 	urgency int
 	origin  origin
@@ -34,12 +37,13 @@ type exchange struct {
 type traits struct {
 	idempotent bool
 	hasBody    bool
+	alone      bool // nothing may be written behind it: the connection will not be the same after it
 	rewindable bool // it has no body, or GetBody makes a new one
 }
 
 // begin starts the record of a request that was handed over now.
 func (t *Transport) begin(req *http.Request, now time.Time) *exchange {
-	x := &exchange{t: t, req: req, ctx: req.Context()}
+	x := &exchange{t: t, req: req, ctx: req.Context(), body: bodyOf(req)}
 	x.Number = int(t.exchanges.Add(1))
 	x.Method = methodOf(req)
 	x.Start = now
@@ -75,6 +79,7 @@ func traitsOf(req *http.Request) traits {
 		_, b := req.Header["X-Idempotency-Key"]
 		tr.idempotent = a || b
 	}
+	tr.alone = req.Close || req.Method == "CONNECT" || len(req.Header["Upgrade"]) > 0 || http1.HasToken(req.Header["Connection"], "close")
 	tr.hasBody = req.Body != nil && req.Body != http.NoBody
 	tr.rewindable = !tr.hasBody || req.GetBody != nil
 	return tr
@@ -162,24 +167,16 @@ func (x *exchange) failure(step timeline.Phase, sent bool, err error) error {
 
 // rewind makes the request's body ready to be sent once more.
 func (x *exchange) rewind() error {
-	if !x.traits.hasBody {
+	if x.body.untouched() {
 		return nil
 	}
+	x.body.Close()
 	body, err := x.req.GetBody()
 	if err != nil {
-		return err
+		return fmt.Errorf("making the request body anew: %w", err)
 	}
-	again := *x.req
-	again.Body = body
-	x.req = &again
+	x.body = &requestBody{body: body}
 	return nil
-}
-
-// closeBody closes the request's body: a RoundTripper always does, on errors too.
-func (x *exchange) closeBody() {
-	if x.req.Body != nil {
-		x.req.Body.Close()
-	}
 }
 
 // An endedBody is the body of a response that has none: the exchange is over

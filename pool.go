@@ -205,7 +205,7 @@ func lend(pc *pooled, w *waiter, reason string) slot {
 // final response status code for that method has been received" — RFC 9112
 // §9.3.2. A request with a body is not written ahead either: it would have to be
 // repeated.
-func behindOthers(tr traits) bool { return tr.idempotent && !tr.hasBody }
+func behindOthers(tr traits) bool { return tr.idempotent && !tr.hasBody && !tr.alone }
 
 // viewLocked sums an origin up for a decision.
 func (p *pool) viewLocked(o *originPool, now time.Time) originView {

@@ -48,10 +48,15 @@ type Transport struct {
 	// the end of the TLS handshake. 0 means 30 seconds, negative no limit.
 	DialTimeout time.Duration
 
-	// ResponseHeaderTimeout limits the time from a written request, or from the
+	// ResponseHeaderTimeout limits the time from a wholly written request, or from the
 	// answer before it in a pipeline, to the end of the response's head. 0 means
 	// no limit.
 	ResponseHeaderTimeout time.Duration
+
+	// ExpectContinueTimeout limits how long a request with "Expect: 100-continue"
+	// waits for the server to ask for its body, before it is sent all the same. 0
+	// means 1 second, negative not to wait.
+	ExpectContinueTimeout time.Duration
 
 	// MaxResponseHeaderBytes bounds the heads of a response, interim ones
 	// included. 0 means 1 MiB.
@@ -78,6 +83,9 @@ const (
 	defaultMaxHeader   = 1 << 20
 	defaultIdleTimeout = 90 * time.Second
 
+	// defaultExpectTimeout is http.DefaultTransport's.
+	defaultExpectTimeout = time.Second
+
 	// maxTries is how often one exchange is put on a connection at the most, not
 	// counting those that were not lost by it: it was not processed, or stood
 	// behind another.
@@ -99,6 +107,13 @@ func (t *Transport) dialTimeout() time.Duration {
 		return 1<<63 - 1
 	}
 	return defaultDialTimeout
+}
+
+func (t *Transport) expectTimeout() time.Duration {
+	if t.ExpectContinueTimeout == 0 {
+		return defaultExpectTimeout
+	}
+	return t.ExpectContinueTimeout
 }
 
 func (t *Transport) idleTimeout() time.Duration {
@@ -132,8 +147,8 @@ func (t *Transport) life() context.Context {
 // exchange, and records. The error is an *Error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := t.begin(req, time.Now())
-	if err := checkRequest(req); err != nil {
-		x.closeBody()
+	if err := checkRequest(req, t.Strategy); err != nil {
+		x.body.Close()
 		return nil, x.failure(timeline.Queue, false, err)
 	}
 	x.origin = originOf(req)
@@ -141,7 +156,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for uncounted := 0; ; {
 		s, err := t.takeSlot(x)
 		if err != nil {
-			x.closeBody()
+			x.body.Close()
 			return nil, x.failure(stepOf(err), sent, err)
 		}
 		x.carriedBy(s)
@@ -156,12 +171,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if l.unprocessed || l.stale || l.behind {
 			uncounted++ // others got on meanwhile: there is an end to it
 		}
-		again, why := mayRetry(l, x.traits, x.Tries-uncounted, t.proven(s))
+		tr := x.traits
+		tr.rewindable = tr.rewindable || x.body.untouched()
+		again, why := mayRetry(l, tr, x.Tries-uncounted, t.proven(s))
 		if again {
-			err = x.rewind()
+			if err := x.rewind(); err != nil {
+				again, l.err = false, err
+			}
 		}
-		if !again || err != nil {
-			x.closeBody()
+		if !again {
+			x.body.Close()
 			return nil, x.failure(l.step, sent, l.err)
 		}
 		x.note(why)
@@ -174,7 +193,7 @@ func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
 		return
 	}
 	v := verdict{close: l.err.Error(), cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), others: l.others, rude: true}
-	if l.left && l.canceled {
+	if l.left && l.canceled && !l.cutShort {
 		v.close = "" // it left before its request was written
 	}
 	x.note(t.release(s, v))

@@ -16,7 +16,7 @@ import (
 
 // A prober looks at an idle connection.
 type prober struct {
-	raw    syscall.RawConn // nil: the socket cannot be looked at
+	raw    syscall.RawConn // of a connection in clear; nil: it cannot be looked at
 	tls    *tls.Conn       // what is on top of it, nil if nothing
 	wire   *wire           // what is below TLS
 	peeked [1]byte
@@ -36,40 +36,44 @@ func newProber(c, socket net.Conn) prober {
 	return p
 }
 
-// look returns nil if the connection is open and silent.
-func (p *prober) look() error {
-	if p.raw == nil {
-		return nil
+// look returns nil if the connection is open and silent. If the server has sent
+// something, the error is errUnasked; what had to be taken to find out is
+// returned.
+func (p *prober) look() (taken []byte, err error) {
+	switch {
+	case p.tls != nil:
+		return p.lookThrough()
+	case p.raw == nil:
+		return nil, nil
 	}
 	n, err := peek(p.raw, p.peeked[:])
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
-		return nil
+		return nil, nil
 	case err != nil:
-		return err
+		return nil, err
 	case n == 0:
-		return io.EOF
-	case p.tls == nil:
-		return errUnasked
+		return nil, io.EOF
 	}
-	return p.lookThrough()
+	return nil, errUnasked
 }
 
-// lookThrough reads what stands in the socket through TLS: session tickets and
-// the like are no data, and are no reason to give up the connection.
-func (p *prober) lookThrough() error {
+// lookThrough reads through TLS what stands in the socket, and what stands in
+// TLS already: a record may hold more than an answer. Session tickets and the
+// like are no data, and are no reason to give up the connection.
+func (p *prober) lookThrough() (taken []byte, err error) {
 	p.wire.dontWait.Store(true)
 	defer p.wire.dontWait.Store(false)
 	n, err := p.tls.Read(p.peeked[:])
 	switch {
 	case n > 0:
-		return errUnasked
+		return p.peeked[:n], errUnasked
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil
+		return nil, nil
 	case err == nil:
-		return io.ErrNoProgress
+		return nil, io.ErrNoProgress
 	}
-	return err
+	return nil, err
 }
 
 // A wire is the socket below TLS. While dontWait is set, a read that would have

@@ -1,0 +1,95 @@
+package linger
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A guard interrupts an exchange's connection when its caller gives up. Once it
+// is stopped it never does, however late the news comes: by then the connection
+// may be another exchange's.
+type guard struct {
+	c        *http1Conn
+	stopCtx  func() bool
+	released chan struct{} // ends the watcher of Request.Cancel; nil if there is none
+
+	mu         sync.Mutex
+	on         bool // guarded by mu
+	writesOnly bool // guarded by mu: others read on the connection
+	fired      bool // guarded by mu
+}
+
+// start begins to guard x. An exchange that stands behind others may only
+// interrupt its own write.
+func (g *guard) start(c *http1Conn, x *exchange, writesOnly bool) {
+	g.mu.Lock()
+	g.c, g.on, g.writesOnly, g.fired = c, true, writesOnly, false
+	g.mu.Unlock()
+	if x.ctx.Done() != nil {
+		g.stopCtx = context.AfterFunc(x.ctx, g.fire)
+	}
+	if cancel := canceled(x.req); cancel != nil {
+		g.released = make(chan struct{})
+		c.t.work.Add(1)
+		go g.watchCancel(cancel, g.released)
+	}
+}
+
+// stop ends the guard, if it is on. It reports whether the caller had given up.
+func (g *guard) stop() bool {
+	g.mu.Lock()
+	was, fired := g.on, g.fired
+	g.on = false
+	g.mu.Unlock()
+	if was && g.stopCtx != nil {
+		g.stopCtx()
+	}
+	if was && g.released != nil {
+		close(g.released)
+	}
+	return fired
+}
+
+// fire interrupts the connection, unless the guard was stopped.
+func (g *guard) fire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.on:
+		return
+	case g.writesOnly:
+		g.c.net.SetWriteDeadline(longAgo)
+	default:
+		g.c.interrupt()
+	}
+	g.fired = true
+}
+
+// watchCancel fires when Request.Cancel is closed, until the guard is stopped.
+func (g *guard) watchCancel(cancel, released <-chan struct{}) {
+	defer g.c.t.work.Done()
+	select {
+	case <-cancel:
+		g.fire()
+	case <-released:
+	}
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// interrupt makes every read and write on the connection fail at once. An
+// interrupted connection is not used again.
+func (c *http1Conn) interrupt() {
+	c.interrupted.Store(true)
+	c.net.SetDeadline(longAgo)
+}
+
+// setReadDeadline sets a deadline, unless the caller has given up meanwhile.
+func (c *http1Conn) setReadDeadline(at time.Time) {
+	c.net.SetReadDeadline(at)
+	if c.interrupted.Load() {
+		c.net.SetDeadline(longAgo)
+	}
+}
