@@ -1,6 +1,8 @@
 package linger
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -124,5 +126,171 @@ func TestPipelineWithHead(t *testing.T) {
 	}
 	if n := srv.accepted.Load(); n != 1 {
 		t.Errorf("%d connections, not 1", n)
+	}
+}
+
+// TestFirstGoesAloneAfterLoss: "a client … MUST NOT pipeline immediately after
+// connection establishment, since the first remaining request in the prior
+// pipeline might have caused an error response that can be lost again if
+// multiple requests are sent on a prematurely closed connection" —
+// https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2.
+func TestFirstGoesAloneAfterLoss(t *testing.T) {
+	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+		dialled := piped(w, func(p *peer) {
+			for i := range 6 {
+				p.want("GET", fmt.Sprintf("/%d", i))
+			}
+			p.answer("/0")
+		}, func(p *peer) {
+			p.want("GET", "/1")
+			if !p.silent() {
+				t.Error("the first did not go alone on the new connection")
+			}
+			p.answer("/1")
+			var rest []string // lent at once, they are written in any order
+			for range 4 {
+				rest = append(rest, p.request().URL.Path)
+			}
+			for _, path := range rest {
+				p.answer(path)
+			}
+			p.want("GET", "/end")
+			p.answer("/end")
+		})
+		for i, done := range w.start(gets(t, 6)...) {
+			mustSay(t, done, fmt.Sprintf("/%d", i))
+		}
+		w.get("http://peer/end")
+		if n := dialled.Load(); n != 2 {
+			t.Errorf("%d connections, not 2", n)
+		}
+	})
+}
+
+// TestNothingBehind: "A user agent SHOULD NOT pipeline requests after a
+// non-idempotent method, until the final response status code for that method
+// has been received" — https://www.rfc-editor.org/rfc/rfc9112#section-9.3.2. Nor
+// does linger behind what may change the connection.
+func TestNothingBehind(t *testing.T) {
+	tests := []struct{ method, body, field, value string }{
+		{method: "POST"},
+		{method: "PATCH", body: "patch"},
+		{method: "PUT", body: "put"},
+		{method: "GET", field: "Upgrade", value: "websocket"},
+		{method: "GET", field: "Connection", value: "close"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.method+" "+tt.field+tt.body, func(t *testing.T) {
+			inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+				piped(w, func(p *peer) {
+					p.want("GET", "/0")
+					if !p.silent() {
+						t.Error("it was sent behind another request")
+					}
+					p.answer("/0")
+					io.Copy(io.Discard, p.want(tt.method, "/alone").Body)
+					if !p.silent() {
+						t.Error("another request was sent behind it")
+					}
+					p.answer("/alone")
+					echo(p)
+				}, echo)
+				alone := request(t, tt.method, "http://peer/alone", tt.body)
+				if tt.field != "" {
+					alone.Header.Set(tt.field, tt.value)
+				}
+				reqs := append(gets(t, 1), alone)
+				done := w.start(append(reqs, gets(t, 3)[1:]...)...)
+				for i, want := range []string{"/0", "/alone", "/1", "/2"} {
+					mustSay(t, done[i], want)
+				}
+			})
+		})
+	}
+}
+
+// TestInterimInPipeline: a 1xx is no answer, so it does not end anybody's turn.
+func TestInterimInPipeline(t *testing.T) {
+	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+		dialled := piped(w, func(p *peer) {
+			for i := range 3 {
+				p.want("GET", fmt.Sprintf("/%d", i))
+			}
+			for i := range 3 {
+				p.say("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
+				p.answer(fmt.Sprintf("/%d", i))
+			}
+		})
+		for i, done := range w.start(gets(t, 3)...) {
+			mustSay(t, done, fmt.Sprintf("/%d", i))
+		}
+		if n := dialled.Load(); n != 1 {
+			t.Errorf("%d connections, not 1", n)
+		}
+	})
+}
+
+// TestCancelledInTheMiddle: the answer to a request whose caller has gone is
+// thrown away, and those behind it get their own.
+func TestCancelledInTheMiddle(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer func(*peer)
+		conns  int32
+	}{
+		{"small", func(p *peer) { p.answer("thrown away") }, 1},
+		{"no body", func(p *peer) { p.say("HTTP/1.1 204 No Content\r\n\r\n") }, 1},
+		{"interim first", func(p *peer) { p.say("HTTP/1.1 103 Early Hints\r\n\r\n"); p.answer("thrown away") }, 1},
+		{"chunked", func(p *peer) {
+			p.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n")
+		}, 1},
+		{"huge", func(p *peer) { p.answer(strings.Repeat("x", 10<<20)) }, 2},
+		{"endless", func(p *peer) {
+			p.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			for {
+				if _, err := io.WriteString(p, "3\r\nabc\r\n"); err != nil {
+					return
+				}
+			}
+		}, 2},
+		{"stalled", func(p *peer) {
+			p.say("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na")
+			p.request()
+		}, 2},
+		{"last of all", func(p *peer) { p.answer("thrown away", "Connection: close") }, 2},
+		{"none", func(p *peer) { p.Close() }, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+				gone := make(chan struct{})
+				dialled := piped(w, func(p *peer) {
+					for i := range 4 {
+						p.want("GET", fmt.Sprintf("/%d", i))
+					}
+					<-gone
+					p.answer("/0")
+					tt.answer(p)
+					p.answer("/2")
+					p.answer("/3")
+				}, echo)
+				reqs := gets(t, 4)
+				why := errors.New("changed my mind")
+				ctx, cancel := context.WithCancelCause(t.Context())
+				reqs[1] = reqs[1].WithContext(ctx)
+				done := w.start(reqs...)
+				cancel(why)
+				if a := <-done[1]; !errors.Is(a.err, why) {
+					t.Errorf("cancelled: %v", a.err)
+				}
+				close(gone)
+				mustSay(t, done[0], "/0")
+				mustSay(t, done[2], "/2")
+				mustSay(t, done[3], "/3")
+				if n := dialled.Load(); n != tt.conns {
+					t.Errorf("%d connections, not %d", n, tt.conns)
+				}
+			})
+		})
 	}
 }
