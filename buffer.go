@@ -5,6 +5,7 @@ import "io"
 const (
 	firstBuffer = 4 << 10  // holds most heads
 	keptBuffer  = 16 << 10 // a buffer that grew beyond this is let go between exchanges
+	emptyReads  = 100      // are borne in a row, as bufio does: net.Pipe has them
 )
 
 // A buffer holds what was read from a connection and not yet used.
@@ -42,15 +43,17 @@ func (b *buffer) fill(r io.Reader) error {
 	case b.w == len(b.b):
 		b.b = append(b.b, make([]byte, len(b.b))...)
 	}
-	n, err := r.Read(b.b[b.w:])
-	b.w += n
-	if n > 0 {
-		return nil
+	for range emptyReads {
+		n, err := r.Read(b.b[b.w:])
+		b.w += n
+		switch {
+		case n > 0:
+			return nil
+		case err != nil:
+			return err
+		}
 	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
+	return io.ErrNoProgress
 }
 
 // rest lets go of a buffer that has grown, between exchanges.

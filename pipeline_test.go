@@ -5,8 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -88,6 +93,9 @@ func checkOrder(t *testing.T, w *watched) {
 	type place struct{ conn, nth int }
 	taken := make(map[place]*timeline.Exchange)
 	for _, e := range w.exchanges() {
+		if e.Error != "" {
+			continue
+		}
 		at := place{e.Conn.Number, e.Nth}
 		if other := taken[at]; other != nil {
 			t.Errorf("exchanges %d and %d were both number %d on connection %d", other.Number, e.Number, at.nth, at.conn)
@@ -292,5 +300,215 @@ func TestCancelledInTheMiddle(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestFirstInLineCancelled: whoever reads and gives up takes the connection
+// along; those behind are sent again.
+func TestFirstInLineCancelled(t *testing.T) {
+	for _, said := range []string{"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na"} {
+		t.Run(said, func(t *testing.T) {
+			inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+				dialled := piped(w, func(p *peer) {
+					p.want("GET", "/0")
+					p.want("GET", "/1")
+					p.want("GET", "/2")
+					p.say("%s", said)
+					p.request()
+				}, echo)
+				reqs := gets(t, 3)
+				ctx, cancel := context.WithCancel(t.Context())
+				reqs[0] = reqs[0].WithContext(ctx)
+				done := w.start(reqs...)
+				cancel()
+				if a := <-done[0]; !errors.Is(a.err, context.Canceled) {
+					t.Errorf("cancelled: %v", a.err)
+				}
+				mustSay(t, done[1], "/1")
+				mustSay(t, done[2], "/2")
+				if n := dialled.Load(); n != 2 {
+					t.Errorf("%d connections, not 2", n)
+				}
+			})
+		})
+	}
+}
+
+// TestCancelledWhileWritingBehind: an exchange that cannot get its request
+// written, because the server does not read, gives up without harm to those
+// before it.
+func TestCancelledWhileWritingBehind(t *testing.T) {
+	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+		goOn := make(chan struct{})
+		dialled := piped(w, func(p *peer) {
+			p.want("GET", "/0")
+			var half [10]byte
+			io.ReadFull(p.in, half[:])
+			<-goOn
+			p.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+			p.say("/0")
+			p.request()
+		}, echo)
+		reqs := gets(t, 3)
+		ctx, cancel := context.WithCancel(t.Context())
+		reqs[1].Header.Set("X", strings.Repeat("long ", 4000))
+		reqs[1] = reqs[1].WithContext(ctx)
+		done := w.start(reqs...)
+		cancel()
+		if a := <-done[1]; !errors.Is(a.err, context.Canceled) || !sentOf(a.err) {
+			t.Errorf("cancelled: %v", a.err)
+		}
+		close(goOn)
+		if a := mustSay(t, done[0], "/0"); a.e.Tries != 1 {
+			t.Errorf("the first needed %d tries", a.e.Tries)
+		}
+		mustSay(t, done[2], "/2")
+		if n := dialled.Load(); n != 2 {
+			t.Errorf("%d connections, not 2", n)
+		}
+	})
+}
+
+// sentOf is Sent of an *Error.
+func sentOf(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Sent
+}
+
+// TestPipelineToHTTP10 is about a server whose answers say that it does not know
+// of pipelines, though it keeps the connection.
+func TestPipelineToHTTP10(t *testing.T) {
+	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+		answer := func(p *peer) {
+			p.say("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok")
+		}
+		dialled := piped(w, func(p *peer) {
+			p.want("GET", "/0")
+			answer(p)
+			for i := range 5 {
+				p.request()
+				if !p.silent() {
+					t.Errorf("a request was written ahead, behind number %d", i)
+				}
+				answer(p)
+			}
+		})
+		mustSay(t, w.start(gets(t, 1)...)[0], "ok")
+		for _, done := range w.start(gets(t, 5)...) {
+			mustSay(t, done, "ok")
+		}
+		if n := dialled.Load(); n != 1 {
+			t.Errorf("%d connections, not 1", n)
+		}
+	})
+}
+
+// TestHeadOfLine: the time in which another answer is read or waited for is told
+// as such, and no more than that time.
+func TestHeadOfLine(t *testing.T) {
+	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+		const slow, own = 3 * time.Second, 2 * time.Second
+		piped(w, func(p *peer) {
+			p.want("GET", "/0")
+			p.want("GET", "/1")
+			time.Sleep(slow) // virtual: the slow server under test
+			p.answer("/0")
+			time.Sleep(own)
+			p.answer("/1")
+		})
+		done := w.start(gets(t, 2)...)
+		first, second := mustSay(t, done[0], "/0").e, mustSay(t, done[1], "/1").e
+		if got := spent(first, timeline.Wait, timeline.HeadOfLine); got != 0 {
+			t.Errorf("the first stood behind others for %v", got)
+		}
+		if got := spent(second, timeline.Wait, timeline.HeadOfLine); got != slow {
+			t.Errorf("the second stood behind the first for %v, not %v", got, slow)
+		}
+		if got := spent(second, timeline.Wait, timeline.Unknown); got != own {
+			t.Errorf("the second waited for its own answer for %v, not %v", got, own)
+		}
+		if second.Nth != 2 || second.Reason != "pipelined behind 1" {
+			t.Errorf("the second is number %d: %s", second.Nth, second.Reason)
+		}
+	})
+}
+
+// spent sums the spans of one phase and cause.
+func spent(e *timeline.Exchange, p timeline.Phase, c timeline.Cause) (sum time.Duration) {
+	for _, s := range e.Spans {
+		if s.Phase == p && s.Cause == c {
+			sum += s.Duration()
+		}
+	}
+	return sum
+}
+
+// TestMixedUsers: some read, some close early, some give up, all at once on one
+// connection, and each who reads reads its own.
+func TestMixedUsers(t *testing.T) {
+	srv := serve(t, func(p *peer) {
+		for req := p.request(); req != nil; req = p.request() {
+			size, _ := strconv.Atoi(req.URL.Query().Get("size"))
+			body := strings.Repeat(req.URL.Path, size)
+			switch {
+			case size%3 == 1:
+				p.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+				for half := range slices.Chunk([]byte(body), len(body)/2+1) {
+					p.say("%x\r\n%s\r\n", len(half), half)
+				}
+				p.say("0\r\n\r\n")
+			case size%50 == 2:
+				p.answer(body, "Connection: close")
+				hangUp(p) // a reset would destroy answers on their way
+				return
+			default:
+				p.answer(body)
+			}
+		}
+	})
+	for _, depth := range []int{1, 2, 8} {
+		t.Run(fmt.Sprint("depth ", depth), func(t *testing.T) {
+			w := watch(t, pipelining(depth))
+			var users sync.WaitGroup
+			for i := range 12 {
+				users.Go(func() { w.useMixed(srv.url, rand.New(rand.NewPCG(1, uint64(i)))) })
+			}
+			users.Wait()
+			checkOrder(t, w)
+		})
+	}
+}
+
+// useMixed makes requests of random sizes and does not always read the answers.
+func (w *watched) useMixed(url string, dice *rand.Rand) {
+	for range 100 {
+		path, size := fmt.Sprintf("/%d-", dice.IntN(1000)), dice.IntN(30)+1
+		if dice.IntN(10) == 0 {
+			size *= 2000
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		req := request(w.t, "GET", fmt.Sprintf("%s%s?size=%d", url, path, size), "").WithContext(ctx)
+		habit := dice.IntN(8)
+		if habit == 0 {
+			time.AfterFunc(time.Duration(dice.IntN(500))*time.Microsecond, cancel)
+		}
+		resp, err := w.RoundTrip(req)
+		switch {
+		case err != nil && habit != 0:
+			w.t.Errorf("%s of %d: %v", path, size, err)
+		case err != nil:
+		case habit == 1:
+			resp.Body.Close()
+		case habit == 2:
+			io.CopyN(io.Discard, resp.Body, 100)
+			resp.Body.Close()
+		default:
+			body, err := io.ReadAll(resp.Body)
+			if want := strings.Repeat(path, size); habit != 0 && (err != nil || string(body) != want) {
+				w.t.Errorf("%s of %d: %d bytes, want %d; %v", path, size, len(body), len(want), err)
+			}
+			resp.Body.Close()
+		}
+		cancel()
 	}
 }
