@@ -222,13 +222,17 @@ func TestNeverUsedConnection(t *testing.T) {
 				close(opened)
 			}, echo)
 			// The first request gives up as soon as its dial has begun.
-			giveUp := make(chan struct{})
-			w.DialContext = dialThen(func() { close(giveUp) })
+			giveUp, gone := make(chan struct{}), make(chan struct{})
+			w.DialContext = dialThen(func() {
+				close(giveUp)
+				<-gone
+			})
 			req := request(t, "GET", srv.url+"/1", "")
 			req.Cancel = giveUp //lint:ignore SA1019 http.Client sets it
 			if a := w.do(req); !errors.Is(a.err, errRequestCanceled) {
 				t.Fatalf("first: %v", a.err)
 			}
+			close(gone)
 			<-opened
 			eventually(t, "the connection is in the pool", func() bool { return w.Stats().Idle == 1 })
 			post := request(t, "POST", srv.url+"/2", "")

@@ -31,9 +31,10 @@ func (c *http1Conn) send(x *exchange, t *turn) error {
 	case c.writing <- struct{}{}:
 		defer func() { <-c.writing }()
 	case <-x.ctx.Done():
-		return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
 	case <-canceled(x.req):
-		return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
+	}
+	if err := gaveUp(x); err != nil {
+		return &lost{err: err, step: timeline.Send, canceled: true, left: true}
 	}
 	if err := c.line.join(t); err != nil {
 		return err
