@@ -16,9 +16,13 @@ type conn interface {
 	// fails, the error is a *lost and the slot remains the caller's.
 	roundTrip(*exchange, slot) (*http.Response, error)
 
-	// capacity is how many exchanges may be on it at once. Called with the
-	// pool's mutex held.
-	capacity() int
+	// free is how many exchanges it bears beside those that were lent a slot.
+	// reserve takes one such place, or says that there is none; roundTrip uses it
+	// up, and unreserve gives it back. They are called with the pool's mutex
+	// held, so none of them calls the pool.
+	free(lent int) int
+	reserve() bool
+	unreserve()
 
 	// multiplexed says that the exchanges on it do not stand behind each other.
 	multiplexed() bool
@@ -48,6 +52,9 @@ type lost struct {
 	canceled    bool // the caller gave up
 	stale       bool // the connection had ended while it was idle, or was no longer fit
 	reused      bool // the connection had carried an exchange before
+	counted     bool // unprocessed, and it is not certain that others got on meanwhile
+	refused     bool // the server refused the stream: it had enough of them
+	fine        bool // the connection goes on and may carry others
 	left        bool // the connection goes on without this exchange, or another has ended it
 	behind      bool // it stood behind another when that one ended the connection
 	others      bool // others stood behind it

@@ -31,6 +31,7 @@ type http2Conn struct {
 	name   timeline.Conn
 	tls    *tls.ConnectionState
 	pooled atomic.Pointer[pooled]
+	told   atomic.Bool // changed will be called
 }
 
 // connKey is the context key under which newHTTP2 hands its connection to the
@@ -59,42 +60,54 @@ func handOver(ctx context.Context, _, _ string) (net.Conn, error) {
 // newHTTP2 begins HTTP/2 on a connection.
 func (t *Transport) newHTTP2(ctx context.Context, nc net.Conn, name timeline.Conn, state *tls.ConnectionState) (conn, error) {
 	c := &http2Conn{t: t, name: name, tls: state}
-	c.meter = newMeter(nc, c.goingAway)
+	c.meter = newMeter(nc, c.changed)
 	cc, err := t.h2.NewClientConn(context.WithValue(ctx, connKey{}, net.Conn(c.meter)), "http", "handed.over:0")
 	if err != nil {
 		nc.Close()
 		return nil, &dialError{step: timeline.Connect, err: err}
 	}
 	c.cc = cc
-	cc.SetStateHook(c.changed)
+	cc.SetStateHook(func(*http.ClientConn) { c.tell() })
 	return c, nil
 }
 
 func (c *http2Conn) about() timeline.Conn { return c.name }
 func (c *http2Conn) multiplexed() bool    { return true }
-func (c *http2Conn) capacity() int        { return c.cc.InFlight() + c.cc.Available() }
-func (c *http2Conn) pooledAs(p *pooled)   { c.pooled.Store(p) }
+func (c *http2Conn) free(int) int         { return c.cc.Available() }
+func (c *http2Conn) reserve() bool        { return c.cc.Reserve() == nil }
+func (c *http2Conn) unreserve()           { c.cc.Release() }
 func (c *http2Conn) close()               { c.cc.Close() }
 func (c *http2Conn) finish()              { c.cc.Close() }
 
-// changed is called when streams were freed, the peer's limit has changed or the
-// connection has ended.
-func (c *http2Conn) changed(cc *http.ClientConn) {
-	pc := c.pooled.Load()
-	switch {
-	case pc == nil: // not in the pool yet: it will look for itself
-	case cc.Err() != nil:
-		c.t.startDials(c.t.pool().drop(pc, time.Now()))
-	default:
-		c.t.startDials(c.t.pool().kick(pc, time.Now()))
+// pooledAs implements conn. What happened before the pool knew the connection
+// is told now.
+func (c *http2Conn) pooledAs(p *pooled) {
+	c.pooled.Store(p)
+	c.tell()
+}
+
+// tell has changed called soon. ClientConn's hook may be called with the pool's
+// mutex held, by reserve, so it must not wait for the pool.
+func (c *http2Conn) tell() {
+	if c.t.life().Err() == nil && !c.told.Swap(true) {
+		go c.changed()
 	}
 }
 
-// goingAway is called when the server announced that it takes no more streams:
-// those under way end in peace, new ones go to another connection.
-func (c *http2Conn) goingAway() {
-	if pc := c.pooled.Load(); pc != nil {
+// changed tells the pool that streams were freed, that the peer's limit has
+// changed, that the connection has ended, or that the server will take no more
+// streams: those under way then end in peace, and new ones go elsewhere.
+func (c *http2Conn) changed() {
+	c.told.Store(false)
+	pc := c.pooled.Load()
+	switch {
+	case pc == nil: // pooledAs will tell
+	case c.cc.Err() != nil:
 		c.t.startDials(c.t.pool().drop(pc, time.Now()))
+	case c.meter.goneAway():
+		c.t.drain(pc)
+	default:
+		c.t.startDials(c.t.pool().kick(pc, time.Now()))
 	}
 }
 
@@ -111,6 +124,7 @@ type stream struct {
 // roundTrip implements conn.
 func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	if err := c.cc.Err(); err != nil && s.nth > 1 {
+		c.unreserve()
 		return nil, &lost{err: err, step: timeline.Queue, stale: true}
 	}
 	st := &stream{c: c, x: x, s: s}
@@ -183,12 +197,15 @@ func (st *stream) lost(err error) *lost {
 		// closed prior to any processing"; streams above a GOAWAY's last one
 		// "were not processed" — RFC 9113 §8.7, §6.8.
 		l.err, l.unprocessed = fmt.Errorf("%s: %w", code, err), true
+		l.refused, l.counted = code == refusedBy, code != goneAway
 	case errors.As(err, &timeout) && timeout.Timeout() && st.c.t.ResponseHeaderTimeout > 0:
 		l.err = fmt.Errorf("%w: nothing for %v", ErrHeaderTimeout, st.c.t.ResponseHeaderTimeout)
 	case st.c.cc.Err() != nil && !l.answered:
 		l.err = fmt.Errorf("%w (%w)", ErrServerClosed, err)
 	}
-	l.left = st.c.cc.Err() == nil // a stream's fault is not its connection's
+	if st.c.cc.Err() == nil { // a stream's fault is not its connection's
+		l.left, l.fine = true, !errors.Is(l.err, ErrHeaderTimeout)
+	}
 	return l
 }
 

@@ -59,7 +59,7 @@ func (r *dialRecord) tell(e *timeline.Exchange) {
 
 // runDial carries out a dial order and hands the connection to the pool.
 func (t *Transport) runDial(d dialOrder) {
-	defer t.work.Done()
+	defer t.conns.dials.Done()
 	if d.pause > 0 && !sleep(t.life(), d.pause) {
 		t.startDials(t.pool().failed(d, nil, ErrClosed, time.Now()))
 		return
@@ -84,7 +84,6 @@ func (t *Transport) runDial(d dialOrder) {
 // own: a dial outlives the exchange that asked for it.
 func (t *Transport) startDials(orders []dialOrder) {
 	for _, d := range orders {
-		t.work.Add(1)
 		go t.runDial(d)
 	}
 }

@@ -50,6 +50,7 @@ const (
 	processed fate = ""
 	refusedBy fate = "the server refused the stream"
 	goneAway  fate = "the server closed the connection before this stream"
+	allGone   fate = "the server closed the connection before its first stream"
 )
 
 func newMeter(c net.Conn, goingAway func()) *meter {
@@ -86,16 +87,25 @@ func (m *meter) take(id uint32) (streamBytes, fate) {
 	s := m.streams[id]
 	delete(m.streams, id)
 	switch {
-	case s == nil && m.away && id == 0:
-		return streamBytes{}, goneAway
+	case s == nil && id == 0:
+		return streamBytes{}, m.fateLocked(1 << 31)
 	case s == nil:
 		return streamBytes{}, processed
 	case s.refused:
 		return *s, refusedBy
-	case m.away && id > m.last:
-		return *s, goneAway
 	}
-	return *s, processed
+	return *s, m.fateLocked(id)
+}
+
+// fateLocked is what a GOAWAY means for a stream.
+func (m *meter) fateLocked(id uint32) fate {
+	switch {
+	case !m.away || id <= m.last:
+		return processed
+	case m.last == 0:
+		return allGone
+	}
+	return goneAway
 }
 
 // sent counts a frame of ours.
@@ -111,8 +121,23 @@ func (m *meter) sent(f frame) {
 	}
 }
 
-// received counts a frame of the server's.
+// goneAway says whether the server has announced that it takes no more streams.
+func (m *meter) goneAway() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.away
+}
+
+// received counts a frame of the server's. A GOAWAY is told before whoever reads
+// sees it: when streams fail for it, the pool knows.
 func (m *meter) received(f frame) {
+	if m.count(f) {
+		m.goingAway()
+	}
+}
+
+// count counts a frame of the server's, and says whether it is the first GOAWAY.
+func (m *meter) count(f frame) (leaving bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.streams[f.stream]
@@ -124,11 +149,10 @@ func (m *meter) received(f frame) {
 		s.refused = f.word == refusedStream
 	case f.kind == frameGoAway:
 		m.last = f.word & (1<<31 - 1)
-		if !m.away {
-			m.away = true
-			go m.goingAway() // it takes the pool's mutex, under which others take ours
-		}
+		leaving = !m.away
+		m.away = true
 	}
+	return leaving
 }
 
 // A frame is what a meter needs to know of an HTTP/2 frame (RFC 9113 §4.1).

@@ -37,9 +37,12 @@ type pooled struct {
 	home      *originPool
 	inFlight  int
 	used      int         // slots lent so far
+	bears     int         // streams it bears, as learned from refusals
+	bearsTill time.Time   // when to forget that
 	exclusive bool        // the exchange on it tolerates no other behind it
 	alone     bool        // nothing goes behind the first exchange before its answer
 	retired   bool        // lends no more slots
+	draining  bool        // its end was announced: another may be opened beside it
 	cut       bool        // it ended without notice, and that was learned from
 	closing   bool        // somebody was told to close it
 	gone      bool        // no longer counted among the open ones
@@ -55,6 +58,8 @@ type originPool struct {
 	waiters  waiterHeap
 
 	answered    bool      // the origin has answered at least once
+	leftAt      time.Time // when the last of its connections was dropped
+	turnedAway  int       // dials refused, one after the other, while nothing was open
 	multiplexed bool      // its newest connection speaks HTTP/2
 	limit       int       // connections it bears, as learned; 0: nothing learned
 	limitUntil  time.Time // when to forget that
@@ -72,7 +77,6 @@ type waiter struct {
 
 	index   int  // in the heap; -1 once it has left
 	dialled bool // a dial is under way on its behalf
-	refused int  // how often such a dial was turned away
 }
 
 // A dialOrder is the pool's wish that a connection be opened.
@@ -90,13 +94,15 @@ const (
 	// brokenPipelines in a row make an origin one that bears no pipelining.
 	brokenPipelines = 2
 
-	// refusalsBorne is how often one exchange's dial may be turned away by an
-	// origin that has answered others before it is given up.
-	refusalsBorne = 6
+	// noticeTime is how long a server may take to notice that a connection has
+	// ended: for so long it may still count it, and turn another away for it.
+	noticeTime = time.Second
 
 	// firstPause is how long to wait before dialling again an origin that turned
-	// away a dial while no connection to it was open; it doubles each time.
+	// away a dial while no connection to it was open; it doubles each time, up to
+	// lastPause.
 	firstPause = 20 * time.Millisecond
+	lastPause  = 640 * time.Millisecond
 )
 
 type pool struct {
@@ -105,6 +111,10 @@ type pool struct {
 	mu      sync.Mutex
 	origins map[origin]*originPool // guarded by mu, with all they hold
 	closed  bool
+
+	// dials counts the dials ordered and not yet ended. It grows under mu, and
+	// not once the pool is closed.
+	dials sync.WaitGroup
 }
 
 // acquire lends x a slot now, or returns a waiter that will get one, and says
@@ -161,7 +171,7 @@ func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
 	for len(o.waiters) > 0 {
 		w := o.waiters[0]
 		pc, reason := p.pickLocked(o, w, now)
-		if pc == nil {
+		if pc == nil || !pc.conn.reserve() {
 			break
 		}
 		heap.Pop(&o.waiters)
@@ -176,18 +186,36 @@ func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
 		}
 		owner.dialled = true
 		o.dialling++
-		orders = append(orders, dialOrder{to: o, owner: owner, pause: pauseBefore(o, owner)})
+		p.dials.Add(1)
+		orders = append(orders, dialOrder{to: o, owner: owner, pause: o.pause(now)})
 	}
 	return orders
 }
 
-// pauseBefore is how long a dial waits that follows on one that was turned away
+// open counts the connections that stand against the limit.
+func (o *originPool) open() int {
+	n := 0
+	for _, pc := range o.conns {
+		if !pc.draining {
+			n++
+		}
+	}
+	return n
+}
+
+// crowded says whether a connection that is turned away may have been one too
+// many: others are open, or were a moment ago. If not, the origin is down.
+func (o *originPool) crowded(now time.Time) bool {
+	return len(o.conns) > 0 || now.Sub(o.leftAt) < noticeTime
+}
+
+// pause is how long a dial waits first that follows on one that was turned away
 // although nothing else was open.
-func pauseBefore(o *originPool, w *waiter) time.Duration {
-	if w.refused == 0 || len(o.conns) > 0 {
+func (o *originPool) pause(now time.Time) time.Duration {
+	if o.turnedAway == 0 || len(o.conns) > 0 || !o.crowded(now) {
 		return 0
 	}
-	return firstPause << (w.refused - 1)
+	return min(lastPause, firstPause<<min(o.turnedAway-1, 10))
 }
 
 // lend counts a slot of pc as taken.
@@ -209,7 +237,7 @@ func behindOthers(tr traits) bool { return tr.idempotent && !tr.hasBody && !tr.a
 
 // viewLocked sums an origin up for a decision.
 func (p *pool) viewLocked(o *originPool, now time.Time) originView {
-	v := originView{open: len(o.conns), dialling: o.dialling, waiting: len(o.waiters), limit: p.strategy.Conns, perDial: 1}
+	v := originView{open: o.open(), dialling: o.dialling, waiting: len(o.waiters), limit: p.strategy.Conns, perDial: 1}
 	if now.After(o.limitUntil) {
 		o.limit = 0
 	}
@@ -244,7 +272,10 @@ func (p *pool) freeLocked(pc *pooled, now time.Time) int {
 	if pc.retired {
 		return 0
 	}
-	free := pc.conn.capacity() - pc.inFlight
+	free := pc.conn.free(pc.inFlight)
+	if now.Before(pc.bearsTill) {
+		free = min(free, pc.bears-pc.inFlight)
+	}
 	if !pc.conn.multiplexed() {
 		if pc.exclusive || pc.alone || now.Before(pc.home.noPipeline) {
 			free = 1 - pc.inFlight
@@ -265,9 +296,10 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([
 		return nil, ErrClosed
 	}
 	pc := &pooled{conn: c, home: d.to, dial: record, idleSince: now, alone: d.to.broken > 0}
-	c.pooledAs(pc)
 	d.to.multiplexed = c.multiplexed()
+	d.to.turnedAway = 0
 	d.to.conns = append(d.to.conns, pc)
+	c.pooledAs(pc)
 	return p.dispatchLocked(d.to, now), nil
 }
 
@@ -284,12 +316,14 @@ func (p *pool) failed(d dialOrder, record *dialRecord, err error, now time.Time)
 	defer p.mu.Unlock()
 	p.dialEndedLocked(d)
 	w := d.owner
+	lesson := ""
+	if refused(err) && d.to.crowded(now) {
+		lesson = p.turnedAwayLocked(d.to, err, now)
+	}
 	switch {
 	case w.index < 0: // served by another connection, or gone
-	case refused(err) && (d.to.answered || len(d.to.conns) > 0) && w.refused < refusalsBorne:
-		w.refused++
-		limit := p.lowerLocked(d.to, len(d.to.conns), now)
-		w.x.note(fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(err), limit))
+	case lesson != "":
+		w.x.note(lesson)
 	default:
 		heap.Remove(&d.to.waiters, w.index)
 		w.slot.dial = record
@@ -297,6 +331,15 @@ func (p *pool) failed(d dialOrder, record *dialRecord, err error, now time.Time)
 		close(w.ready)
 	}
 	return p.dispatchLocked(d.to, now)
+}
+
+// turnedAwayLocked keeps an origin to the connections that it bears, and says so.
+func (p *pool) turnedAwayLocked(o *originPool, err error, now time.Time) string {
+	if len(o.conns) == 0 {
+		o.turnedAway++
+	}
+	limit := p.lowerLocked(o, o.open(), now)
+	return fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(err), limit)
 }
 
 // lowerLocked remembers how many connections an origin bears, and returns it.
@@ -312,7 +355,9 @@ type verdict struct {
 	answered bool   // a final response came
 	cut      bool   // the connection ended without notice before the answer
 	others   bool   // and other exchanges stood behind it
+	refused  bool   // the server refused the stream: it had enough of them
 	rude     bool   // it is to be closed at once, without waiting for the server
+	unused   bool   // nothing was done with the slot
 }
 
 // release gives a slot back. It returns whether the caller is to close the
@@ -332,6 +377,12 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 			o.broken = 0
 		}
 	}
+	if v.unused {
+		pc.untouchLocked(s)
+	}
+	if v.refused {
+		pc.bears, pc.bearsTill = max(1, pc.inFlight), now.Add(learnedFor)
+	}
 	if v.cut && !pc.cut {
 		pc.cut = true
 		remark = p.learnLocked(o, pc, s.nth, v.others, now)
@@ -346,14 +397,32 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 	return closeIt, p.dispatchLocked(o, now), remark
 }
 
+// untouchLocked makes the next exchange the first on the connection, if the one
+// that leaves would have been.
+func (pc *pooled) untouchLocked(s slot) {
+	pc.conn.unreserve()
+	if pc.used == s.nth {
+		pc.used--
+		pc.dial = s.dial
+	}
+}
+
+// proven says whether the origin has answered other exchanges, or has other
+// connections open: its cutting of a new one is then a matter of their number.
+func (p *pool) proven(s slot) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.home.answered || len(s.home.conns) > 0
+}
+
 // learnLocked draws the conclusion from a connection that was cut before an
 // answer: the origin bears fewer connections, or no pipelining.
 func (p *pool) learnLocked(o *originPool, pc *pooled, nth int, others bool, now time.Time) string {
 	if others {
 		return p.pipelineLostLocked(o, now)
 	}
-	if nth == 1 && len(o.conns) > 1 {
-		limit := p.lowerLocked(o, len(o.conns)-1, now)
+	if nth == 1 && o.open() > 1 {
+		limit := p.lowerLocked(o, o.open()-1, now)
 		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", pc.conn.about().Number, limit)
 	}
 	return ""
@@ -385,19 +454,33 @@ func (p *pool) retire(pc *pooled) {
 	pc.retired = true
 }
 
+// drain takes in that a connection's end was announced: what is on it may end
+// there, and another may be opened beside it. It returns whether the caller is to
+// close it now.
+func (p *pool) drain(pc *pooled, now time.Time) (closeIt bool, orders []dialOrder) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pc.retired, pc.draining = true, true
+	if pc.inFlight == 0 && !pc.closing && !pc.gone {
+		pc.closing, closeIt = true, true
+	}
+	return closeIt, p.dispatchLocked(pc.home, now)
+}
+
 // dropLocked takes a connection out of its origin's account.
-func (p *pool) dropLocked(pc *pooled) {
+func (p *pool) dropLocked(pc *pooled, now time.Time) {
 	pc.retired, pc.gone = true, true
+	pc.home.leftAt = now
 	pc.home.conns = slices.DeleteFunc(pc.home.conns, func(c *pooled) bool { return c == pc })
 }
 
-// drop takes out a connection that has ended, or that drains, so that another
-// may be opened in its place.
+// drop takes out a connection that has ended, so that another may be opened in
+// its place.
 func (p *pool) drop(pc *pooled, now time.Time) []dialOrder {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !pc.gone {
-		p.dropLocked(pc)
+		p.dropLocked(pc, now)
 	}
 	return p.dispatchLocked(pc.home, now)
 }
@@ -409,33 +492,39 @@ func (p *pool) kick(pc *pooled, now time.Time) []dialOrder {
 	return p.dispatchLocked(pc.home, now)
 }
 
-// takeIdle takes out the connections that have been idle since before the given
-// time, and returns them to be closed. next is when the oldest of the rest
-// became idle, zero if there is none.
-func (p *pool) takeIdle(before time.Time) (idle []conn, next time.Time) {
+// takeIdle takes out the connections that have been idle for some time, and
+// returns them to be closed. next is when the oldest of the rest became idle,
+// zero if there is none.
+func (p *pool) takeIdle(now time.Time, atLeast time.Duration) (idle []conn, next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, o := range p.origins {
 		for _, pc := range slices.Clone(o.conns) {
 			switch {
-			case pc.inFlight > 0:
-			case pc.idleSince.Before(before):
-				p.dropLocked(pc)
+			case pc.inFlight > 0 || pc.closing:
+			case now.Sub(pc.idleSince) >= atLeast:
+				p.dropLocked(pc, now)
 				idle = append(idle, pc.conn)
 			case next.IsZero() || pc.idleSince.Before(next):
 				next = pc.idleSince
 			}
 		}
-		if len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) == 0 && before.After(o.limitUntil) && before.After(o.noPipeline) {
+		if o.forgettable(now) {
 			delete(p.origins, key)
 		}
 	}
 	return idle, next
 }
 
+// forgettable says whether nothing is known of an origin that would matter.
+func (o *originPool) forgettable(now time.Time) bool {
+	return len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) == 0 &&
+		now.After(o.limitUntil) && now.After(o.noPipeline) && !o.crowded(now)
+}
+
 // shut ends the pool: everyone who waits gets ErrClosed, and all connections
 // are returned to be closed.
-func (p *pool) shut() []conn {
+func (p *pool) shut(now time.Time) []conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -447,7 +536,7 @@ func (p *pool) shut() []conn {
 			close(w.ready)
 		}
 		for _, pc := range slices.Clone(o.conns) {
-			p.dropLocked(pc)
+			p.dropLocked(pc, now)
 			all = append(all, pc.conn)
 		}
 	}

@@ -168,12 +168,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		errors.As(err, &l)
 		t.giveBack(x, s, l)
 		sent = sent || (l.written && !l.unprocessed)
-		if l.unprocessed || l.stale || l.behind {
+		if (l.unprocessed && !l.counted) || l.stale || l.behind {
 			uncounted++ // others got on meanwhile: there is an end to it
 		}
 		tr := x.traits
 		tr.rewindable = tr.rewindable || x.body.untouched()
-		again, why := mayRetry(l, tr, x.Tries-uncounted, t.proven(s))
+		again, why := mayRetry(l, tr, x.Tries-uncounted, t.pool().proven(s))
 		if again {
 			if err := x.rewind(); err != nil {
 				again, l.err = false, err
@@ -192,20 +192,11 @@ func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
 	if l.slotKept {
 		return
 	}
-	v := verdict{close: l.err.Error(), cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), others: l.others, rude: true}
-	if l.left && l.canceled && !l.cutShort {
-		v.close = "" // it left before its request was written
+	v := verdict{close: l.err.Error(), refused: l.refused, cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), others: l.others, rude: true}
+	if l.fine || (l.left && l.canceled && !l.cutShort) {
+		v.close = "" // one stream of several, or it left before its request was written
 	}
 	x.note(t.release(s, v))
-}
-
-// proven says whether the origin has answered other exchanges, or has other
-// connections open: its cutting of a new one is then a matter of their number.
-func (t *Transport) proven(s slot) bool {
-	p := t.pool()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return s.home.answered || len(s.home.conns) > 0
 }
 
 // mayRetry decides whether a lost exchange is put on another connection, and
@@ -223,10 +214,10 @@ func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 		return true, "idle connection dropped: " + plain(l.err)
 	case !tr.rewindable && l.written:
 		return false, ""
-	case l.unprocessed && tr.rewindable:
-		return true, "sent again: " + l.err.Error()
 	case tries >= maxTries:
 		return false, ""
+	case l.unprocessed && tr.rewindable:
+		return true, "sent again: " + l.err.Error()
 	case !l.written && tr.rewindable:
 		return true, "tried again: nothing had been sent when the connection failed (" + plain(l.err) + ")"
 	case !cut(l.err) || !tr.idempotent || !tr.rewindable:
@@ -263,6 +254,10 @@ func (t *Transport) takeSlot(x *exchange) (slot, error) {
 		x.tellDial(w.slot.dial)
 		return slot{}, w.err
 	}
+	if err := gaveUp(x); err != nil {
+		t.release(w.slot, verdict{unused: true})
+		return slot{}, err
+	}
 	return w.slot, nil
 }
 
@@ -298,14 +293,24 @@ func (t *Transport) finishConn(pc *pooled) {
 	t.startDials(t.pool().drop(pc, time.Now()))
 }
 
+// drain lets a connection end whose end was announced.
+func (t *Transport) drain(pc *pooled) {
+	closeIt, orders := t.pool().drain(pc, time.Now())
+	t.startDials(orders)
+	if closeIt {
+		t.work.Add(1)
+		go t.finishConn(pc)
+	}
+}
+
 // sweepIdle closes the connections that were idle for too long.
 func (t *Transport) sweepIdle() {
 	now := time.Now()
-	idle, next := t.pool().takeIdle(now.Add(-t.idleTimeout()))
+	idle, next := t.pool().takeIdle(now, t.idleTimeout())
 	closeAll(idle)
 	wait := t.idleTimeout()
 	if !next.IsZero() {
-		wait = max(time.Second, next.Add(wait).Sub(now))
+		wait = next.Add(wait).Sub(now)
 	}
 	if t.ctx.Err() == nil {
 		t.sweep.Reset(wait)
@@ -314,7 +319,7 @@ func (t *Transport) sweepIdle() {
 
 // CloseIdleConnections closes the connections that carry nothing now.
 func (t *Transport) CloseIdleConnections() {
-	idle, _ := t.pool().takeIdle(time.Now().Add(time.Hour))
+	idle, _ := t.pool().takeIdle(time.Now(), 0)
 	closeAll(idle)
 }
 
@@ -328,13 +333,14 @@ func closeAll(conns []conn) {
 // handed over later fail with ErrClosed. It returns when the Transport has no
 // goroutine left.
 func (t *Transport) Close() error {
-	closing := t.pool().shut()
+	closing := t.pool().shut(time.Now())
 	t.cancel()
 	if t.sweep != nil {
 		t.sweep.Stop()
 	}
 	closeAll(closing)
 	t.h2.CloseIdleConnections()
+	t.conns.dials.Wait()
 	t.work.Wait()
 	return nil
 }
