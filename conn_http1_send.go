@@ -118,8 +118,12 @@ func (x *exchange) waiting(t *turn) {
 func (c *http1Conn) appendBody(x *exchange, length int) error {
 	head := len(c.out)
 	c.out = slices.Grow(c.out, length+1)[:head+length]
-	if n, err := io.ReadFull(x.body, c.out[head:]); err != nil {
-		return fmt.Errorf("request body ended after %d of %d bytes: %w", n, length, err)
+	n, err := io.ReadFull(x.body, c.out[head:])
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return fmt.Errorf("request body ended after %d of %d bytes: %w", n, length, io.ErrUnexpectedEOF)
+	case err != nil:
+		return fmt.Errorf("reading the request body: %w", err)
 	}
 	var more [1]byte
 	if n, _ := x.body.Read(more[:]); n > 0 {
@@ -246,10 +250,15 @@ func hostOf(req *http.Request) string {
 	if host == "" {
 		host = req.URL.Host
 	}
+	return removeZone(inASCII(host))
+}
+
+// inASCII writes a host name as DNS has it (RFC 5891 §4.4), where it can be.
+func inASCII(host string) string {
 	if ascii, err := httpguts.PunycodeHostPort(host); err == nil {
-		host = ascii
+		return ascii
 	}
-	return removeZone(host)
+	return host
 }
 
 // checkRequest finds what must not be put on the wire: a request that could be
@@ -262,6 +271,8 @@ func checkRequest(req *http.Request, s Strategy) error {
 		return fmt.Errorf("unsupported scheme %q: want http or https", req.URL.Scheme)
 	case req.URL.Host == "" || req.URL.Hostname() == "":
 		return errors.New("URL without a host")
+	case !httpguts.ValidHostHeader(inASCII(req.URL.Host)):
+		return fmt.Errorf("invalid host %q", req.URL.Host)
 	case !httpguts.ValidHeaderFieldName(methodOf(req)):
 		return fmt.Errorf("invalid method %q", req.Method)
 	case !httpguts.ValidHostHeader(hostOf(req)):
