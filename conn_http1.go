@@ -101,11 +101,11 @@ func (c *http1Conn) finish() {
 
 // roundTrip implements conn.
 func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
-	tn := &turn{x: x}
+	tn := &turn{x: x, guard: guard{c: c}}
 	err := c.send(x, tn)
 	if err == nil && !tn.first {
 		if err = c.await(x, tn); err == nil {
-			tn.guard.start(c, x, false)
+			tn.guard.start(x, false)
 			x.enter(timeline.Wait, timeline.Unknown)
 		}
 	}
@@ -216,7 +216,7 @@ func (c *http1Conn) readHead(limit int) (head http1.Response, size int, first ti
 // headError words why no head came. If the request could not be written either,
 // the connection was lost while sending.
 func (c *http1Conn) headError(x *exchange, size int, err error) error {
-	l := &lost{err: err, step: timeline.Wait, written: true, answered: size > 0}
+	l := &lost{err: err, step: x.phase(), written: true, answered: size > 0}
 	var timeout net.Error
 	switch {
 	case errors.Is(err, io.EOF) && size > 0:

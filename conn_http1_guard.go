@@ -22,16 +22,16 @@ type guard struct {
 
 // start begins to guard x. An exchange that stands behind others may only
 // interrupt its own write.
-func (g *guard) start(c *http1Conn, x *exchange, writesOnly bool) {
+func (g *guard) start(x *exchange, writesOnly bool) {
 	g.mu.Lock()
-	g.c, g.on, g.writesOnly, g.fired = c, true, writesOnly, false
+	g.on, g.writesOnly, g.fired = true, writesOnly, false
 	g.mu.Unlock()
 	if x.ctx.Done() != nil {
 		g.stopCtx = context.AfterFunc(x.ctx, g.fire)
 	}
 	if cancel := canceled(x.req); cancel != nil {
 		g.released = make(chan struct{})
-		c.t.work.Add(1)
+		g.c.t.work.Add(1)
 		go g.watchCancel(cancel, g.released)
 	}
 }

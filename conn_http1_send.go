@@ -39,7 +39,7 @@ func (c *http1Conn) send(x *exchange, t *turn) error {
 	if err := c.line.join(t); err != nil {
 		return err
 	}
-	t.guard.start(c, x, !t.first)
+	t.guard.start(x, !t.first)
 	if t.first {
 		if err := c.look(t); err != nil {
 			return err

@@ -26,6 +26,8 @@ type watched struct {
 	mu sync.Mutex
 	// seen is guarded by mu: the exchanges that have ended, in that order.
 	seen []*timeline.Exchange
+
+	peers sync.WaitGroup // scripts that run in memory, to end before the test does
 }
 
 // watch makes a Transport of a strategy that is closed and checked when the test
@@ -68,6 +70,7 @@ func (w *watched) finish() {
 		}
 	}
 	eventually(w.t, "no goroutine is left", func() bool { return len(ours()) == 0 })
+	w.peers.Wait()
 }
 
 // ours returns the stacks of goroutines that stand in linger's code but not in

@@ -34,10 +34,10 @@ func piped(w *watched, scripts ...func(*peer)) *atomic.Int32 {
 	w.DialContext = func(context.Context, string, string) (net.Conn, error) {
 		n := int(dialled.Add(1)) - 1
 		mine, theirs := net.Pipe()
-		go func() {
+		w.peers.Go(func() {
 			defer theirs.Close()
 			scripts[min(n, len(scripts)-1)](&peer{Conn: theirs, t: w.t, in: bufio.NewReader(theirs), n: n})
-		}()
+		})
 		return mine, nil
 	}
 	return &dialled
