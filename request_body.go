@@ -40,3 +40,13 @@ func (b *requestBody) Close() (err error) {
 
 // untouched says whether the body can be sent as it is.
 func (b *requestBody) untouched() bool { return b == nil || !b.touched.Load() }
+
+// handOver makes an untouched body the next try's: the goroutine of the try
+// before, which may only now see that it was stopped, can close it no more.
+func (b *requestBody) handOver() *requestBody {
+	if b == nil {
+		return nil
+	}
+	b.once.Do(func() {})
+	return &requestBody{body: b.body}
+}
