@@ -164,6 +164,33 @@ func serveMaybeTLS(t *testing.T, w *watched, secure bool, scripts ...func(*peer)
 	return srv
 }
 
+// TestClientAsksToClose: "A client that sends a "close" connection option MUST NOT
+// send further requests on that connection" —
+// https://www.rfc-editor.org/rfc/rfc9112#section-9.6.
+func TestClientAsksToClose(t *testing.T) {
+	for name, ask := range map[string]func(*http.Request){
+		"Request.Close": func(req *http.Request) { req.Close = true },
+		"field":         func(req *http.Request) { req.Header.Set("Connection", "x, Close") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := serve(t, func(p *peer) {
+				for req := p.request(); req != nil; req = p.request() {
+					p.answer(fmt.Sprint(req.Close)) // and keeps the connection
+				}
+			})
+			w := watch(t, persistent)
+			req := request(t, "GET", srv.url, "")
+			ask(req)
+			if a := w.do(req); a.body != "true" {
+				t.Errorf("it was not asked: %q, %v", a.body, a.err)
+			}
+			if a := w.get(srv.url); a.body != "false" || a.e.Conn.Number != 2 {
+				t.Errorf("%q on connection %d, %v", a.body, a.e.Conn.Number, a.err)
+			}
+		})
+	}
+}
+
 // TestTicketsPending: the session tickets that a TLS 1.3 server sends after the
 // handshake stand unread on an idle connection, and are no data.
 func TestTicketsPending(t *testing.T) {
@@ -210,16 +237,22 @@ func TestLeftOverInTLS(t *testing.T) {
 // TestNeverUsedConnection: a connection may be opened for a request that is gone
 // when it is there. It is idle like any other.
 func TestNeverUsedConnection(t *testing.T) {
-	for _, secure := range []bool{false, true} {
-		t.Run(fmt.Sprint("tls ", secure), func(t *testing.T) {
+	for i := range 4 {
+		secure, speaks := i%2 == 1, i > 1
+		t.Run(fmt.Sprint("tls ", secure, ", 408 ", speaks), func(t *testing.T) {
 			opened := make(chan bool)
 			w := watch(t, persistent)
 			srv := serveMaybeTLS(t, w, secure, func(p *peer) {
 				if c, ok := p.Conn.(*tls.Conn); ok {
 					c.Handshake()
 				}
-				p.Close()
+				if speaks {
+					p.say("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+				} else {
+					p.Close()
+				}
 				close(opened)
+				p.request()
 			}, echo)
 			// The first request gives up as soon as its dial has begun.
 			giveUp, gone := make(chan struct{}), make(chan struct{})
@@ -328,6 +361,9 @@ func TestClose(t *testing.T) {
 				resp.Body.Close()
 				if n, err := resp.Body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, ErrBodyClosed) || !errors.As(err, new(*Error)) {
 					t.Errorf("Read after Close: %d, %v", n, err)
+				}
+				if tt.name == "much left" && TimelineOf(resp).Received.Body > 3 {
+					t.Errorf("%d bytes were read for nothing", TimelineOf(resp).Received.Body)
 				}
 				if e := TimelineOf(resp); e.Error != "" || e.Duration == 0 && e.Check() != nil {
 					t.Errorf("the record: %+v", e)

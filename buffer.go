@@ -17,14 +17,6 @@ type buffer struct {
 func (b *buffer) len() int       { return b.w - b.r }
 func (b *buffer) unread() []byte { return b.b[b.r:b.w] }
 
-// put takes a few bytes that were read by another way, into an empty buffer.
-func (b *buffer) put(p []byte) {
-	if b.b == nil {
-		b.b = make([]byte, firstBuffer)
-	}
-	b.w += copy(b.b[b.w:], p)
-}
-
 func (b *buffer) skip(n int) {
 	if b.r += n; b.r == b.w {
 		b.r, b.w = 0, 0

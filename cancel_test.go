@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -321,5 +322,19 @@ func (w *watched) maybeGiveUp(dice *rand.Rand, url string) {
 	}
 	if spared {
 		giveUp()
+	}
+}
+
+// TestInterruptIsFinal: no deadline that is set later revives a connection that
+// was interrupted.
+func TestInterruptIsFinal(t *testing.T) {
+	mine, theirs := net.Pipe()
+	defer theirs.Close()
+	c := newHTTP1(&Transport{}, mine, mine, timeline.Conn{}, nil)
+	defer c.close()
+	c.interrupt()
+	c.setReadDeadline(time.Time{})
+	if _, err := mine.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read: %v", err)
 	}
 }

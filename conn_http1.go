@@ -62,20 +62,11 @@ func (c *http1Conn) close()               { c.net.Close() }
 // outstanding requests, it MUST NOT consider that data to be a valid response" —
 // RFC 9112 §9.2. It is called as late as can be: by the exchange that has just
 // become the first in line, before it writes.
-func (c *http1Conn) look(t *turn) error {
-	early, err := c.peek.look()
-	switch {
-	case err == nil:
-		return nil
-	case t.nth > 1:
+func (c *http1Conn) look() error {
+	if err := c.peek.look(); err != nil {
 		return &lost{err: err, step: timeline.Queue, stale: true}
-	case err == errUnasked:
-		c.in.put(early) // the server spoke first: its own words tell why
-		return nil
-	case err == io.EOF:
-		err = ErrServerClosed
 	}
-	return &lost{err: err, step: timeline.Queue}
+	return nil
 }
 
 var errUnasked = errors.New("the server sent bytes that nobody had asked for")
@@ -102,7 +93,7 @@ func (c *http1Conn) finish() {
 // roundTrip implements conn.
 func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	tn := &turn{x: x, guard: guard{c: c}}
-	err := c.send(x, tn)
+	err := c.send(x, s, tn)
 	if err == nil && !tn.first {
 		if err = c.await(x, tn); err == nil {
 			tn.guard.start(x, false)
@@ -126,7 +117,7 @@ func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
 	if fault := tn.body.stop(); fault != nil {
 		err = &lost{err: fault, step: timeline.Send, written: true, canceled: true}
 	}
-	l := &lost{err: err, step: x.phase(), reused: s.nth > 1}
+	l := &lost{err: err, step: x.phase(), reused: s.rested}
 	errors.As(err, &l)
 	if c.interrupted.Load() && gaveUp(x) != nil {
 		l.err, l.canceled = gaveUp(x), true

@@ -26,7 +26,7 @@ const copyBuffer = 32 << 10
 
 // send joins the line and writes the request. A body too large to go with the
 // head is written by a goroutine, since the answer may come before it is over.
-func (c *http1Conn) send(x *exchange, t *turn) error {
+func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	select {
 	case c.writing <- struct{}{}:
 		defer func() { <-c.writing }()
@@ -40,8 +40,8 @@ func (c *http1Conn) send(x *exchange, t *turn) error {
 		return err
 	}
 	t.guard.start(x, !t.first)
-	if t.first {
-		if err := c.look(t); err != nil {
+	if t.first && s.rested {
+		if err := c.look(); err != nil {
 			return err
 		}
 	}

@@ -342,11 +342,13 @@ func TestCancelledWhileWritingBehind(t *testing.T) {
 		goOn := make(chan struct{})
 		dialled := piped(w, func(p *peer) {
 			p.want("GET", "/0")
-			var half [10]byte
-			io.ReadFull(p.in, half[:])
+			p.in.Peek(1)
+			p.in.Discard(p.in.Buffered()) // a part of a request too long to be read at once
 			<-goOn
-			p.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-			p.say("/0")
+			if !p.silent() {
+				t.Error("something was written behind half a request")
+			}
+			p.answer("/0")
 			p.request()
 		}, echo)
 		reqs := gets(t, 3)
@@ -510,5 +512,56 @@ func (w *watched) useMixed(url string, dice *rand.Rand) {
 			resp.Body.Close()
 		}
 		cancel()
+	}
+}
+
+// TestAnnouncedInThePipeline: "A client that receives a "close" connection
+// option MUST cease sending requests on that connection", and those it has
+// sent were not processed — https://www.rfc-editor.org/rfc/rfc9112#section-9.6.
+func TestAnnouncedInThePipeline(t *testing.T) {
+	inVirtualTime(t, pipelining(2), func(t *testing.T, w *watched) {
+		goOn := make(chan struct{})
+		piped(w, func(p *peer) {
+			p.want("GET", "/0")
+			p.want("GET", "/1")
+			p.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n")
+			<-goOn
+			p.say("/0")
+			if _, err := p.in.Peek(1); err == nil {
+				t.Error("a request came behind the announced end")
+			}
+		}, echo)
+		done := w.start(gets(t, 3)...)
+		close(goOn)
+		mustSay(t, done[0], "/0")
+		behind := mustSay(t, done[1], "/1").e
+		mustSay(t, done[2], "/2")
+		told := false
+		for _, s := range behind.Spans {
+			told = told || strings.Contains(s.Note, "the server announced the end of connection 1 before this request")
+		}
+		if !told || behind.Tries != 2 {
+			t.Errorf("%d tries: %+v", behind.Tries, behind.Spans)
+		}
+	})
+}
+
+// TestBrokenPipelineIsLearned: what the loss of a pipeline teaches does not
+// depend on who gives its slot back first, and is learned once.
+func TestBrokenPipelineIsLearned(t *testing.T) {
+	reads := verdict{close: "EOF", cut: true, others: true, rude: true}
+	behind := verdict{close: "EOF", rude: true}
+	for _, verdicts := range [][]verdict{{reads, behind, behind}, {behind, behind, reads}, {behind, reads, behind}} {
+		now := time.Now()
+		p := pool{strategy: pipelining(8)}
+		o := p.originLocked(origin{"http", "peer:80"})
+		pc := &pooled{conn: newHTTP1(&Transport{Strategy: p.strategy}, nil, nil, timeline.Conn{}, nil), home: o, inFlight: 3, used: 3}
+		o.conns = append(o.conns, pc)
+		for i, v := range verdicts {
+			p.release(slot{pooled: pc, nth: i + 1}, v, now)
+		}
+		if o.broken != 1 || o.limit != 0 {
+			t.Errorf("%+v: broken %d times, limit %d", verdicts, o.broken, o.limit)
+		}
 	}
 }

@@ -27,6 +27,7 @@ func (o origin) String() string { return o.scheme + "://" + o.addr }
 type slot struct {
 	*pooled
 	nth    int         // how many-th exchange on the connection, from 1
+	rested bool        // the connection was there before: much may have happened to it
 	reason string      // why this connection
 	dial   *dialRecord // how it was opened, for the first exchange on it
 }
@@ -175,7 +176,7 @@ func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
 			break
 		}
 		heap.Pop(&o.waiters)
-		w.slot = lend(pc, w, reason)
+		w.slot = lend(pc, w, reason, now)
 		close(w.ready)
 	}
 	var orders []dialOrder
@@ -219,11 +220,12 @@ func (o *originPool) pause(now time.Time) time.Duration {
 }
 
 // lend counts a slot of pc as taken.
-func lend(pc *pooled, w *waiter, reason string) slot {
+func lend(pc *pooled, w *waiter, reason string, now time.Time) slot {
+	rested := pc.used > 0 || now.After(pc.idleSince)
 	pc.inFlight++
 	pc.used++
 	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(w.x.traits)
-	s := slot{pooled: pc, nth: pc.used, reason: reason, dial: pc.dial}
+	s := slot{pooled: pc, nth: pc.used, rested: rested, reason: reason, dial: pc.dial}
 	pc.dial = nil
 	return s
 }

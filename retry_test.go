@@ -343,3 +343,73 @@ func TestNothingWrittenIsSentAgain(t *testing.T) {
 type deafConn struct{ net.Conn }
 
 func (deafConn) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// TestCutRequest: a request of which only the first bytes could be written may
+// have an answer, but no other may follow it.
+func TestCutRequest(t *testing.T) {
+	w := watch(t, persistent)
+	dialled := piped(w, func(p *peer) {
+		io.ReadFull(p.in, make([]byte, 10))
+		p.say("HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad")
+		if _, err := p.in.Peek(1); err == nil {
+			t.Error("something was written behind half a request")
+		}
+	}, echo)
+	dial := w.DialContext
+	w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if dialled.Load() == 1 {
+			c = &tiredConn{Conn: c}
+		}
+		return c, err
+	}
+	body := &countedBody{Reader: strings.NewReader("body")}
+	req := request(t, "POST", "http://peer/", "")
+	req.Body, req.ContentLength = body, 4
+	if a := w.do(req); a.body != "bad" || a.err != nil || body.closed.Load() != 1 || a.e.Sent.Total() != 10 {
+		t.Errorf("%q, %v, the body was closed %d times, sent %+v", a.body, a.err, body.closed.Load(), a.e.Sent)
+	}
+	if a := w.get("http://peer/2"); a.body != "/2" || a.err != nil {
+		t.Errorf("the next: %q, %v", a.body, a.err)
+	}
+}
+
+// A tiredConn takes ten bytes and no more; then it takes all, which a connection
+// that has failed must not be asked for.
+type tiredConn struct {
+	net.Conn
+	failed bool
+}
+
+func (c *tiredConn) Write(p []byte) (int, error) {
+	if c.failed {
+		return c.Conn.Write(p)
+	}
+	c.failed = true
+	n, _ := c.Conn.Write(p[:10])
+	return n, syscall.EPIPE
+}
+
+// TestRequestBodyWithoutEnd: the answer is over and says that the connection is,
+// so nobody wants the rest of a body that is still being read.
+func TestRequestBodyWithoutEnd(t *testing.T) {
+	for _, field := range []string{"Connection: close", "X: y"} {
+		t.Run(field, func(t *testing.T) {
+			w := watch(t, persistent)
+			srv := serve(t, func(p *peer) {
+				p.request()
+				p.answer("enough", field)
+				io.Copy(io.Discard, p.in)
+			})
+			r, feed := io.Pipe()
+			req := request(t, "POST", srv.url, "")
+			req.Body = r
+			if a := w.do(req); a.body != "enough" || a.err != nil {
+				t.Errorf("%q, %v", a.body, a.err)
+			}
+			if _, err := feed.Write([]byte("more")); err != io.ErrClosedPipe {
+				t.Errorf("the body is still wanted: %v", err)
+			}
+		})
+	}
+}

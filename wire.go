@@ -36,44 +36,42 @@ func newProber(c, socket net.Conn) prober {
 	return p
 }
 
-// look returns nil if the connection is open and silent. If the server has sent
-// something, the error is errUnasked; what had to be taken to find out is
-// returned.
-func (p *prober) look() (taken []byte, err error) {
+// look returns nil if the connection is open and silent.
+func (p *prober) look() error {
 	switch {
 	case p.tls != nil:
 		return p.lookThrough()
 	case p.raw == nil:
-		return nil, nil
+		return nil
 	}
 	n, err := peek(p.raw, p.peeked[:])
 	switch {
 	case errors.Is(err, syscall.EAGAIN):
-		return nil, nil
+		return nil
 	case err != nil:
-		return nil, err
+		return err
 	case n == 0:
-		return nil, io.EOF
+		return io.EOF
 	}
-	return nil, errUnasked
+	return errUnasked
 }
 
 // lookThrough reads through TLS what stands in the socket, and what stands in
 // TLS already: a record may hold more than an answer. Session tickets and the
 // like are no data, and are no reason to give up the connection.
-func (p *prober) lookThrough() (taken []byte, err error) {
+func (p *prober) lookThrough() error {
 	p.wire.dontWait.Store(true)
 	defer p.wire.dontWait.Store(false)
 	n, err := p.tls.Read(p.peeked[:])
 	switch {
 	case n > 0:
-		return p.peeked[:n], errUnasked
+		return errUnasked
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, nil
+		return nil
 	case err == nil:
-		return nil, io.ErrNoProgress
+		return io.ErrNoProgress
 	}
-	return nil, err
+	return err
 }
 
 // A wire is the socket below TLS. While dontWait is set, a read that would have
