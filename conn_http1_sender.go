@@ -24,10 +24,10 @@ type bodySender struct {
 	expects bool          // it waits for the server's 100 (Continue)
 	decided chan struct{} // closed when the wait for that is over
 	done    chan struct{} // closed when the sender has ended
+	hands   chan struct{} // holds one while the body is being read
 
 	mu      sync.Mutex
 	over    bool  // guarded by mu: decided is closed
-	reading bool  // guarded by mu: a Read of the body is under way
 	stopped bool  // guarded by mu
 	head    bool  // guarded by mu: the head of the answer is there
 	whole   bool  // guarded by mu: all of the body was written
@@ -36,7 +36,7 @@ type bodySender struct {
 
 func (c *http1Conn) newBodySender(x *exchange, length int64) *bodySender {
 	return &bodySender{c: c, x: x, body: x.body, trailer: x.req.Trailer, length: length, expects: expects(x.req),
-		decided: make(chan struct{}), done: make(chan struct{})}
+		decided: make(chan struct{}), done: make(chan struct{}), hands: make(chan struct{}, 1)}
 }
 
 // expects says whether a request wants to hear 100 (Continue) before its body is
@@ -167,21 +167,19 @@ func (b *bodySender) copy() (whole bool, fault error) {
 
 // read reads from the body, unless the sender was stopped before or meanwhile.
 func (b *bodySender) read(p []byte) (n int, err error, ok bool) {
-	if !b.setReading(true) {
+	b.hands <- struct{}{}
+	defer func() { <-b.hands }()
+	if b.isStopped() {
 		return 0, nil, false
 	}
 	n, err = b.body.Read(p)
-	return n, err, b.setReading(false)
+	return n, err, !b.isStopped()
 }
 
-func (b *bodySender) setReading(on bool) bool {
+func (b *bodySender) isStopped() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stopped {
-		return false
-	}
-	b.reading = on
-	return true
+	return b.stopped
 }
 
 func (b *bodySender) frame(out, data []byte) []byte {
@@ -197,23 +195,35 @@ func (b *bodySender) write(p []byte) bool {
 	return err == nil
 }
 
-// stop lets the sender read no more of the body, and closes the body if that is
-// needed to end a read under way, for which it does not wait: it may never
-// return. It returns the body's fault, if there was one before.
+// stop lets the sender read no more of the body. A read under way is waited for
+// a moment, and then ended by closing the body: it might never return. It
+// returns the body's fault, if there was one before.
 func (b *bodySender) stop() error {
 	if b == nil {
 		return nil
 	}
 	b.mu.Lock()
-	fault, reading := b.fault, b.reading && !b.stopped
+	fault, before := b.fault, b.stopped
 	b.stopped = true
 	b.decideLocked()
 	b.mu.Unlock()
-	if reading {
+	if before {
+		return fault
+	}
+	timer := time.NewTimer(readWait)
+	defer timer.Stop()
+	select {
+	case b.hands <- struct{}{}:
+		<-b.hands
+	case <-timer.C:
 		b.body.Close()
 	}
 	return fault
 }
+
+// readWait is how long stop waits for a read under way: one from memory has ended
+// by then, one that waits for somebody has not.
+const readWait = 5 * time.Millisecond
 
 // reuseWait is how long the end of an exchange waits for its request's body to
 // be written: the goroutine that wrote its last byte may not have said so yet.
