@@ -23,7 +23,7 @@ type options struct {
 
 const (
 	defaultRounds   = 5
-	defaultDuration = 400 * time.Millisecond
+	defaultDuration = 300 * time.Millisecond
 
 	// Bounds of a run.
 	maxRounds   = 1000
