@@ -338,6 +338,11 @@ func TestFirstInLineCancelled(t *testing.T) {
 // written, because the server does not read, gives up without harm to those
 // before it.
 func TestCancelledWhileWritingBehind(t *testing.T) {
+	t.Run("last", func(t *testing.T) { testCancelledWhileWriting(t, 2) })
+	t.Run("another behind it", func(t *testing.T) { testCancelledWhileWriting(t, 3) })
+}
+
+func testCancelledWhileWriting(t *testing.T, requests int) {
 	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
 		goOn := make(chan struct{})
 		dialled := piped(w, func(p *peer) {
@@ -351,7 +356,7 @@ func TestCancelledWhileWritingBehind(t *testing.T) {
 			p.answer("/0")
 			p.request()
 		}, echo)
-		reqs := gets(t, 3)
+		reqs := gets(t, requests)
 		ctx, cancel := context.WithCancel(t.Context())
 		reqs[1].Header.Set("X", strings.Repeat("long ", 4000))
 		reqs[1] = reqs[1].WithContext(ctx)
@@ -363,6 +368,13 @@ func TestCancelledWhileWritingBehind(t *testing.T) {
 		close(goOn)
 		if a := mustSay(t, done[0], "/0"); a.e.Tries != 1 {
 			t.Errorf("the first needed %d tries", a.e.Tries)
+		}
+		if requests == 2 {
+			time.Sleep(2 * closeWait) // virtual
+			if open := w.Stats().Open; open != 0 {
+				t.Errorf("%d connections are kept, though nothing can be written on them", open)
+			}
+			return
 		}
 		mustSay(t, done[2], "/2")
 		if n := dialled.Load(); n != 2 {
@@ -538,7 +550,7 @@ func TestAnnouncedInThePipeline(t *testing.T) {
 		mustSay(t, done[2], "/2")
 		told := false
 		for _, s := range behind.Spans {
-			told = told || strings.Contains(s.Note, "the server announced the end of connection 1 before this request")
+			told = told || strings.Contains(s.Note, "sent again: the server announced the end of connection 1 before this request")
 		}
 		if !told || behind.Tries != 2 {
 			t.Errorf("%d tries: %+v", behind.Tries, behind.Spans)
