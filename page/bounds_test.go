@@ -24,6 +24,8 @@ func TestTooManyObjects(t *testing.T) {
 	}
 	if last := p.Objects[3]; !errors.Is(last.Err, ErrTooManyObjects) || len(last.Hops) != 0 || !strings.HasSuffix(last.URL, "/3") {
 		t.Errorf("%s: %v", last.URL, last.Err)
+	} else if !strings.HasSuffix(last.Err.Error(), "too many objects: 3 at most, and 3 references to further ones left out") {
+		t.Error(last.Err)
 	}
 }
 
@@ -113,7 +115,7 @@ var badCodings = map[string]struct{ coding, body, want string }{
 	"no-gzip":   {"gzip", "this is no gzip", "gzip"},
 	"no-br":     {"br", "\xff\xff\xff\xff", "brotli"},
 	"no-zstd":   {"zstd", "this is no zstd", "magic"},
-	"cut-gzip":  {"gzip", "\x1f\x8b\x08\x00\x00", "EOF"},
+	"cut-gzip":  {"gzip", "\x1f\x8b\x08\x00\x00", "gzip data is cut short: unexpected EOF"},
 	"identity":  {"identity", "x", ""},
 	"empty":     {"gzip", "", ""},
 	"empty-one": {" , ", "x", ""},

@@ -72,14 +72,23 @@ func newDecoder(coding string, src io.Reader) (*decoder, error) {
 
 func (d *decoder) Read(p []byte) (int, error) {
 	if d.r == nil && d.err == nil {
-		d.err = d.begin()
+		d.err = d.named(d.begin())
 	}
 	if d.err != nil {
 		return 0, d.err
 	}
 	n, err := d.r.Read(p)
-	d.err = err
-	return n, err
+	d.err = d.named(err)
+	return n, d.err
+}
+
+// named says which coding's data ends too early. The other errors say it
+// themselves.
+func (d *decoder) named(err error) error {
+	if err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("%s data is cut short: %w", d.coding, err)
+	}
+	return err
 }
 
 // The decoders are pooled: each holds tens of kilobytes, and a page of thousands

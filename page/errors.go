@@ -45,6 +45,35 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Hint says what to do about the error, in one sentence: what the page knows,
+// else what the cause has to say. It is empty if nobody knows anything.
+func (e *Error) Hint() string {
+	for _, h := range hints {
+		if e.Step == h.step && (h.err == nil || errors.Is(e.Err, h.err)) {
+			return h.text
+		}
+	}
+	var cause interface{ Hint() string }
+	if errors.As(e.Err, &cause) {
+		return cause.Hint()
+	}
+	return ""
+}
+
+var hints = []struct {
+	step Step
+	err  error // nil: any
+	text string
+}{
+	{StepURL, nil, "an address looks like http://example.com/path"},
+	{StepFind, ErrTooManyObjects, "--max-objects allows more"},
+	{StepRequest, ErrTooManyBytes, "--max-bytes allows more"},
+	{StepBody, ErrTooManyBytes, "--max-bytes allows more"},
+	{StepRedirect, ErrTooManyRedirects, "--max-redirects allows more"},
+	{StepRedirect, ErrRedirectLoop, "the server leads in a circle: it may want a cookie or another header field, which -H adds"},
+	{StepDecode, nil, "the server codes the body in a way of its own: -H 'Accept-Encoding: identity' asks for it uncoded"},
+}
+
 // A RedirectError is a chain of redirects that was not followed to its end. It
 // is ErrRedirectLoop or ErrTooManyRedirects.
 type RedirectError struct {

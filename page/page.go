@@ -101,8 +101,19 @@ func Load(ctx context.Context, rt http.RoundTripper, url string, o Options) (*Pa
 	l.begin(document)
 	l.run(document)
 	l.wait()
+	l.tellLeftOut()
 	l.page.Moments = moments(l.page.Start, l.tasks, ctx.Err() != nil)
 	return l.page, l.endedEarly(document)
+}
+
+// tellLeftOut completes the error of the first object that found the page full.
+func (l *loader) tellLeftOut() {
+	if l.page.LeftOut == 0 {
+		return
+	}
+	first := l.tasks[len(l.tasks)-1]
+	first.Err = &Error{URL: first.URL, Step: StepFind, Err: fmt.Errorf(
+		"%w: %d at most, and %d references to further ones left out", ErrTooManyObjects, l.maxObjects(), l.page.LeftOut)}
 }
 
 // endedEarly is the error of a context that ended before the page did.
