@@ -128,19 +128,27 @@ func exitCode(e *env, c *command, err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &u):
-		fmt.Fprintf(e.stderr, "linger %s: %v; linger help %s tells more\n", c.name, err, c.name)
+		fmt.Fprintf(e.stderr, "linger %s: %v; linger help %s tells more%s\n", c.name, err, c.name, hintLine(err))
 		return exitUsage
 	case !errors.Is(err, errReported):
-		fmt.Fprintf(e.stderr, "linger %s: %v%s\n", c.name, err, hintFor(err))
+		fmt.Fprintf(e.stderr, "linger %s: %v%s\n", c.name, err, hintLine(err))
 	}
 	return exitFailure
 }
 
-// hintFor words the hint that an error carries.
-func hintFor(err error) string {
+// hintLine is the line of a hint, with the line break before it.
+func hintLine(err error) string {
+	if hint := hintOf(err); hint != "" {
+		return "\n  hint: " + hint
+	}
+	return ""
+}
+
+// hintOf is the hint that an error carries, if any.
+func hintOf(err error) string {
 	var h interface{ Hint() string }
-	if errors.As(err, &h) && h.Hint() != "" {
-		return "\n  hint: " + h.Hint()
+	if errors.As(err, &h) {
+		return h.Hint()
 	}
 	return ""
 }

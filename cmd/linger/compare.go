@@ -169,6 +169,9 @@ func (f *compareFlags) serve(m *measurement) (*origin.Server, error) {
 func (m *measurement) measure(ctx context.Context, e *env) error {
 	n := len(m.strategies)
 	m.rounds = make([][]*page.Page, n)
+	if e.live {
+		defer report.ClearLive(e.stderr)
+	}
 	if _, err := m.fetch(ctx, 0); err != nil {
 		return err
 	}
@@ -184,9 +187,6 @@ func (m *measurement) measure(ctx context.Context, e *env) error {
 			}
 			m.rounds[at] = append(m.rounds[at], p)
 		}
-	}
-	if e.live {
-		return report.ClearLive(e.stderr)
 	}
 	return nil
 }

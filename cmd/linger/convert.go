@@ -59,14 +59,14 @@ func entriesOf(o *page.Object) []report.Entry {
 
 // failureOf says in one line what became of an object.
 func failureOf(o *page.Object) report.Failure {
-	f := report.Failure{URL: o.URL, Error: o.Err.Error()}
+	f := report.Failure{URL: o.URL, Error: o.Err.Error(), Hint: hintOf(o.Err)}
 	var byPage *page.Error
 	if errors.As(o.Err, &byPage) {
 		f.Step, f.Error = string(byPage.Step), fmt.Sprintf("%s: %v", byPage.Step, byPage.Err)
 	}
 	var byLinger *linger.Error
 	if errors.As(o.Err, &byLinger) {
-		f.Step, f.Error, f.Hint = byLinger.Step.String(), byLinger.Error(), byLinger.Hint()
+		f.Step, f.Error = byLinger.Step.String(), byLinger.Error()
 	}
 	return f
 }

@@ -2,12 +2,17 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/perf/benchmath"
 
 	"github.com/lingerhttp/linger/report"
 )
+
+// fewestRounds is from where on the test of apart can find a difference: of
+// three rounds against three, even an order without any exception has p = 0.1.
+const fewestRounds = 4
 
 // verdictOn says in one sentence what decided between the strategies. The first
 // row is what the others are held against.
@@ -19,6 +24,9 @@ func verdictOn(rows []report.Row) string {
 	if rows[best].Failed > 0 {
 		return "no strategy fetched everything, so none can be called faster."
 	}
+	if n := len(rows[best].Times); n < fewestRounds {
+		return fmt.Sprintf("with %s no difference can be told from chance; it takes %d.", count(n, "round"), fewestRounds)
+	}
 	parts := []string{outcome(rows, best, worst), why(rows[best], rows[worst])}
 	if s := parallelHelped(rows); s != "" {
 		parts = append(parts, s)
@@ -26,20 +34,18 @@ func verdictOn(rows []report.Row) string {
 	return strings.Join(nonEmpty(parts...), "; ") + "."
 }
 
-// extremes finds the fastest and the slowest row, of those that fetched all if
-// there are any.
+// extremes finds the fastest and the slowest of the rows that fetched all. If
+// none did, both are some row that failed.
 func extremes(rows []report.Row) (best, worst int) {
-	better := func(a, b report.Row) bool {
-		if (a.Failed == 0) != (b.Failed == 0) {
-			return a.Failed == 0
-		}
-		return a.Time.Median < b.Time.Median
-	}
 	for i, r := range rows {
-		if better(r, rows[best]) {
+		whole, wasWhole := r.Failed == 0, rows[best].Failed == 0
+		if whole && !wasWhole || whole == wasWhole && r.Time.Median < rows[best].Time.Median {
 			best = i
 		}
-		if better(rows[worst], r) && r.Failed == 0 {
+	}
+	worst = best
+	for i, r := range rows {
+		if r.Failed == 0 && r.Time.Median > rows[worst].Time.Median {
 			worst = i
 		}
 	}
@@ -48,7 +54,10 @@ func extremes(rows []report.Row) (best, worst int) {
 
 func outcome(rows []report.Row, best, worst int) string {
 	b, w := rows[best], rows[worst]
-	if best == worst || !apart(b, w) {
+	if slices.ContainsFunc(rows, func(r report.Row) bool { return r.Failed > 0 }) && best == worst {
+		return b.Strategy + " alone fetched everything"
+	}
+	if !apart(b, w) {
 		return "no strategy was faster than the others beyond chance"
 	}
 	return fmt.Sprintf("%s was fastest, %s was slowest and took %.2f × as long", b.Strategy, w.Strategy, w.Time.Median/b.Time.Median)
@@ -73,8 +82,10 @@ func why(b, w report.Row) string {
 		return fmt.Sprintf("%s did more at once on %s", b.Strategy, count(b.Connections, "connection"))
 	case w.QueueMS > b.QueueMS:
 		return fmt.Sprintf("in %s the exchanges waited %.0f ms in all for a connection, in %s %.0f ms", w.Strategy, w.QueueMS, b.Strategy, b.QueueMS)
+	case w.QueueMS < b.QueueMS:
+		return fmt.Sprintf("what %s saved in waiting for a connection it lost on busy ones", w.Strategy)
 	}
-	return fmt.Sprintf("what %s saved in waiting for a connection it lost on busy ones", w.Strategy)
+	return ""
 }
 
 func count(n int, noun string) string {
@@ -89,7 +100,7 @@ func count(n int, noun string) string {
 func parallelHelped(rows []report.Row) string {
 	for _, pair := range [][2]string{{"persistent", "persistent6"}, {"serial", "parallel"}} {
 		one, many := named(rows, pair[0]), named(rows, pair[1])
-		if one == nil || many == nil {
+		if one == nil || many == nil || one.Failed > 0 || many.Failed > 0 {
 			continue
 		}
 		switch ratio := many.Time.Median / one.Time.Median; {

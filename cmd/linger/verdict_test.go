@@ -22,6 +22,12 @@ func row(strategy string, ms float64, set func(*report.Row)) report.Row {
 	return r
 }
 
+// rounds keeps the first n rounds of a row.
+func rounds(r report.Row, n int) report.Row {
+	r.Times = r.Times[:n]
+	return r
+}
+
 func TestVerdict(t *testing.T) {
 	handshakes := func(conns int, ms float64) func(*report.Row) {
 		return func(r *report.Row) { r.Connections, r.HandshakeMS = conns, ms }
@@ -48,6 +54,12 @@ func TestVerdict(t *testing.T) {
 		"parallel helps": {[]report.Row{row("persistent", 100, queued(1, 500)), row("persistent6", 40, queued(6, 100))},
 			[]string{"persistent6 was fastest"}},
 		"the fast one failed": {[]report.Row{row("serial", 1, failing), row("persistent", 50, nil), row("pipelined", 90, nil)},
+			[]string{"persistent was fastest, pipelined was slowest and took 1.78 × as long."}},
+		"one alone fetched everything": {[]report.Row{row("persistent", 100, nil), row("persistent6", 120, failing)},
+			[]string{"persistent alone fetched everything."}},
+		"too few rounds": {[]report.Row{rounds(row("serial", 100, nil), 3), rounds(row("persistent", 50, nil), 3)},
+			[]string{"with 3 rounds no difference can be told from chance; it takes 4."}},
+		"just enough rounds": {[]report.Row{rounds(row("serial", 100, nil), 4), rounds(row("persistent", 50, nil), 4)},
 			[]string{"persistent was fastest"}},
 		"all failed": {[]report.Row{row("serial", 1, failing), row("persistent", 2, failing)},
 			[]string{"no strategy fetched everything"}},
