@@ -19,7 +19,7 @@ func (c *Comparison) WriteText(w io.Writer, t Terminal) error {
 	c.table(&b, t)
 	for _, r := range c.Rows {
 		if r.Failed > 0 {
-			text := fmt.Sprintf("%s: %d of %s failed", clean(r.Strategy), r.Failed, count(r.Exchanges, "exchange"))
+			text := fmt.Sprintf("%s: %s failed", clean(r.Strategy), count(r.Failed, "object"))
 			fmt.Fprintf(&b, "%s %s\n", t.paint(red, t.glyph("✗", "!")), wrapped(t.encode(text), t.width()-2, "  "))
 		}
 	}
@@ -53,17 +53,22 @@ var compareColumns = []column{
 }
 
 func (c *Comparison) table(b *bytes.Buffer, t Terminal) {
+	room := t.width()
+	for _, col := range compareColumns {
+		if t.width() >= col.needs {
+			room -= 1 + col.width
+		}
+	}
 	name := len("strategy")
 	for _, r := range c.Rows {
 		name = max(name, columns(t.encode(clean(r.Strategy))))
 	}
-	name = min(name, 11)
+	name = min(name, max(room, 11))
+	room -= name
 	heading := padRight("strategy", name)
-	room := t.width() - name
 	for _, col := range compareColumns {
 		if t.width() >= col.needs {
 			heading += " " + padLeft(t.glyph(col.heading, strings.ReplaceAll(col.heading, "±", "+-")), col.width)
-			room -= 1 + col.width
 		}
 	}
 	room = min(room-1, 60)

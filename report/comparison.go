@@ -34,7 +34,7 @@ type Row struct {
 	LayoutKnown float64 `json:"layout_known_ms"`
 
 	Exchanges     int   `json:"exchanges"`
-	Failed        int   `json:"failed"`
+	Failed        int   `json:"failed"` // objects that did not come, or not whole
 	Connections   int   `json:"connections"`
 	Reused        int   `json:"reused"`
 	BytesReceived int64 `json:"bytes_received"`

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/lingerhttp/linger/timeline"
@@ -53,6 +54,26 @@ func sampleRound(conns, n int, total float64) []*timeline.Exchange {
 		all = append(all, exchange(i+2, fmt.Sprintf("http://origin.test/img/%02d.gif", i), step, conn(c), nth[c], legs...))
 	}
 	return all
+}
+
+// A strategy that was moved is called so, at the cost of the bars.
+func TestMovedStrategy(t *testing.T) {
+	const name = "pipelined conns=3 depth=4"
+	c := &Comparison{Rows: []Row{{Strategy: name, Time: Interval{Median: 1}}}}
+	for _, width := range []int{40, 80} {
+		var b strings.Builder
+		if err := c.WriteText(&b, Terminal{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if columns(strings.TrimSuffix(line, "\n")) > width {
+				t.Errorf("%q is wider than %d columns", line, width)
+			}
+		}
+		if !strings.Contains(b.String(), "\n"+name+" ") {
+			t.Errorf("in %d columns:\n%s", width, b.String())
+		}
+	}
 }
 
 // What no number can say is null in JSON, and breaks no rendering.
