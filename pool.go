@@ -47,6 +47,8 @@ type pooled struct {
 	cut       bool        // it ended without notice, and that was learned from
 	closing   bool        // somebody was told to close it
 	gone      bool        // no longer counted among the open ones
+	index     int         // in its origin's conns
+	stacked   bool        // it is in its origin's idle
 	dial      *dialRecord // until somebody is the first to use it
 	idleSince time.Time
 }
@@ -54,7 +56,9 @@ type pooled struct {
 // originPool is what the pool knows of one origin.
 type originPool struct {
 	key      origin
-	conns    []*pooled // open, the oldest first
+	conns    []*pooled // open, in no order
+	idle     []*pooled // those with nothing on them, the one used last on top; some may have ended since
+	leaving  int       // connections among conns that drain
 	dialling int
 	waiters  waiterHeap
 
@@ -123,21 +127,34 @@ type pool struct {
 func (p *pool) acquire(x *exchange, now time.Time) (slot, *waiter, []dialOrder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := &waiter{x: x, ready: make(chan struct{}), index: -1}
 	if p.closed {
-		w.err = ErrClosed
+		w := &waiter{x: x, ready: make(chan struct{}), index: -1, err: ErrClosed}
 		close(w.ready)
 		return slot{}, w, nil
 	}
 	o := p.originLocked(x.origin)
+	if len(o.waiters) == 0 {
+		if s, ok := p.serveLocked(o, x, now); ok {
+			return s, nil, nil
+		}
+	}
+	w := &waiter{x: x, ready: make(chan struct{}), index: -1}
 	heap.Push(&o.waiters, w)
 	orders := p.dispatchLocked(o, now)
-	select {
-	case <-w.ready:
-		return w.slot, nil, orders
-	default:
-		return slot{}, w, orders
+	return slot{}, w, orders
+}
+
+// serveLocked lends x a slot, if one can be had now.
+func (p *pool) serveLocked(o *originPool, x *exchange, now time.Time) (slot, bool) {
+	pc, reason := p.pickLocked(o, x.traits, now)
+	if pc == nil {
+		return slot{}, false
 	}
+	if !pc.conn.reserve() {
+		o.rest(pc)
+		return slot{}, false
+	}
+	return lend(pc, x, reason, now), true
 }
 
 func (p *pool) originLocked(key origin) *originPool {
@@ -171,16 +188,16 @@ func (x *exchange) pool(p *pool) *originPool { return p.originLocked(x.origin) }
 func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
 	for len(o.waiters) > 0 {
 		w := o.waiters[0]
-		pc, reason := p.pickLocked(o, w, now)
-		if pc == nil || !pc.conn.reserve() {
+		s, ok := p.serveLocked(o, w.x, now)
+		if !ok {
 			break
 		}
 		heap.Pop(&o.waiters)
-		w.slot = lend(pc, w, reason, now)
+		w.slot = s
 		close(w.ready)
 	}
 	var orders []dialOrder
-	for p.viewLocked(o, now).mayDial() {
+	for len(o.waiters) > 0 && p.viewLocked(o, now).mayDial() {
 		owner := o.waiters.undialled()
 		if owner == nil {
 			break
@@ -194,14 +211,28 @@ func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
 }
 
 // open counts the connections that stand against the limit.
-func (o *originPool) open() int {
-	n := 0
-	for _, pc := range o.conns {
-		if !pc.draining {
-			n++
+func (o *originPool) open() int { return len(o.conns) - o.leaving }
+
+// rest puts a connection with nothing on it on top of the idle ones.
+func (o *originPool) rest(pc *pooled) {
+	if pc.inFlight == 0 && !pc.retired && !pc.stacked {
+		pc.stacked = true
+		o.idle = append(o.idle, pc)
+	}
+}
+
+// wake takes the idle connection that was used last, nil if there is none.
+func (o *originPool) wake() *pooled {
+	for len(o.idle) > 0 {
+		pc := o.idle[len(o.idle)-1]
+		o.idle[len(o.idle)-1] = nil
+		o.idle = o.idle[:len(o.idle)-1]
+		pc.stacked = false
+		if pc.inFlight == 0 && !pc.retired {
+			return pc
 		}
 	}
-	return n
+	return nil
 }
 
 // crowded says whether a connection that is turned away may have been one too
@@ -220,11 +251,11 @@ func (o *originPool) pause(now time.Time) time.Duration {
 }
 
 // lend counts a slot of pc as taken.
-func lend(pc *pooled, w *waiter, reason string, now time.Time) slot {
+func lend(pc *pooled, x *exchange, reason string, now time.Time) slot {
 	rested := pc.used > 0 || now.After(pc.idleSince)
 	pc.inFlight++
 	pc.used++
-	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(w.x.traits)
+	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(x.traits)
 	s := slot{pooled: pc, nth: pc.used, rested: rested, reason: reason, dial: pc.dial}
 	pc.dial = nil
 	return s
@@ -252,21 +283,35 @@ func (p *pool) viewLocked(o *originPool, now time.Time) originView {
 	return v
 }
 
-// pickLocked finds a connection for w, or nil.
-func (p *pool) pickLocked(o *originPool, w *waiter, now time.Time) (*pooled, string) {
+// pickLocked finds a connection for an exchange of these traits, or nil. An idle
+// one is found at once, however many there are: the one used last, since it is
+// the least likely to have been closed by the server. Only where exchanges share
+// connections are all looked at, which are few then.
+func (p *pool) pickLocked(o *originPool, tr traits, now time.Time) (*pooled, string) {
 	v := p.viewLocked(o, now)
-	v.exclusive = !behindOthers(w.x.traits)
-	views := make([]connView, 0, 8)
-	// The newest stand last: among equals the one used last is chosen, since it
-	// is the least likely to have been closed by the server.
-	for _, pc := range slices.Backward(o.conns) {
-		views = append(views, connView{inFlight: pc.inFlight, free: p.freeLocked(pc, now), fresh: pc.used == 0, multiplexed: pc.conn.multiplexed()})
+	v.exclusive = !behindOthers(tr)
+	if pc := o.wake(); pc != nil {
+		if c := p.viewOfLocked(pc, now); c.free > 0 {
+			return pc, reasonFor(v, c)
+		}
+		o.rest(pc)
+	}
+	if p.strategy.depth() == 1 && !o.multiplexed {
+		return nil, ""
+	}
+	views := make([]connView, len(o.conns))
+	for i, pc := range o.conns {
+		views[i] = p.viewOfLocked(pc, now)
 	}
 	i, reason := choose(v, views)
 	if i < 0 {
 		return nil, ""
 	}
-	return o.conns[len(o.conns)-1-i], reason
+	return o.conns[i], reason
+}
+
+func (p *pool) viewOfLocked(pc *pooled, now time.Time) connView {
+	return connView{inFlight: pc.inFlight, free: p.freeLocked(pc, now), fresh: pc.used == 0, multiplexed: pc.conn.multiplexed()}
 }
 
 // freeLocked is how many slots a connection could lend now.
@@ -300,7 +345,9 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([
 	pc := &pooled{conn: c, home: d.to, dial: record, idleSince: now, alone: d.to.broken > 0}
 	d.to.multiplexed = c.multiplexed()
 	d.to.turnedAway = 0
+	pc.index = len(d.to.conns)
 	d.to.conns = append(d.to.conns, pc)
+	d.to.rest(pc)
 	c.pooledAs(pc)
 	return p.dispatchLocked(d.to, now), nil
 }
@@ -396,6 +443,7 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 	if pc.retired && (pc.inFlight == 0 || v.cut) && !pc.closing && !pc.gone {
 		pc.closing, closeIt = true, true
 	}
+	o.rest(pc)
 	return closeIt, p.dispatchLocked(o, now), remark
 }
 
@@ -462,6 +510,9 @@ func (p *pool) retire(pc *pooled) {
 func (p *pool) drain(pc *pooled, now time.Time) (closeIt bool, orders []dialOrder) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !pc.draining && !pc.gone {
+		pc.home.leaving++
+	}
 	pc.retired, pc.draining = true, true
 	if pc.inFlight == 0 && !pc.closing && !pc.gone {
 		pc.closing, closeIt = true, true
@@ -471,9 +522,17 @@ func (p *pool) drain(pc *pooled, now time.Time) (closeIt bool, orders []dialOrde
 
 // dropLocked takes a connection out of its origin's account.
 func (p *pool) dropLocked(pc *pooled, now time.Time) {
+	o := pc.home
 	pc.retired, pc.gone = true, true
-	pc.home.leftAt = now
-	pc.home.conns = slices.DeleteFunc(pc.home.conns, func(c *pooled) bool { return c == pc })
+	if pc.draining {
+		o.leaving--
+	}
+	last := len(o.conns) - 1
+	o.conns[pc.index] = o.conns[last]
+	o.conns[pc.index].index = pc.index
+	o.conns[last] = nil
+	o.conns = o.conns[:last]
+	o.leftAt = now
 }
 
 // drop takes out a connection that has ended, so that another may be opened in
