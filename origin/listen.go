@@ -13,37 +13,39 @@ func (c Config) listen() ([]net.Listener, error) {
 	if len(c.Listeners) > 0 {
 		return c.Listeners[:n], closeAll(c.Listeners[n:])
 	}
-	first, err := net.Listen("tcp", c.addr())
+	first, err := listenAt(c.addr())
 	if err != nil {
-		return nil, failed("listen", c.addr(), err)
+		return nil, err
 	}
 	if n == 1 {
 		return []net.Listener{first}, nil
 	}
-	addr, err := nextAddr(c.addr())
-	if err == nil {
-		var second net.Listener
-		if second, err = net.Listen("tcp", addr); err == nil {
-			return []net.Listener{first, second}, nil
-		}
+	second, err := listenAt(nextAddr(c.addr()))
+	if err != nil {
+		return nil, errors.Join(err, first.Close())
 	}
-	return nil, errors.Join(failed("listen", addr, err), first.Close())
+	return []net.Listener{first, second}, nil
 }
 
-// nextAddr returns the address one port further; port 0 stays.
-func nextAddr(addr string) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr, err
+// listenAt listens. Its error leaves out what net repeats of the address.
+func listenAt(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
 	}
-	n, err := net.LookupPort("tcp", port)
-	if err != nil {
-		return addr, err
-	}
+	return l, failed("listen", addr, err)
+}
+
+// nextAddr is one port further than an address that could be listened at; port
+// 0 stays.
+func nextAddr(addr string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	n, _ := net.LookupPort("tcp", port)
 	if n != 0 {
 		n++
 	}
-	return net.JoinHostPort(host, strconv.Itoa(n)), nil
+	return net.JoinHostPort(host, strconv.Itoa(n))
 }
 
 func closeAll(listeners []net.Listener) error {

@@ -246,6 +246,8 @@ func TestStartFails(t *testing.T) {
 	var e *Error
 	if !errors.As(err, &e) || e.Op != "listen" || e.What != taken.Addr().String() {
 		t.Errorf("a taken port: %v", err)
+	} else if want := "listen " + e.What + ": bind: address already in use"; err.Error() != want {
+		t.Errorf("a taken port: %q, want %q", err, want)
 	}
 	if _, err = Dir(filepath.Join(t.TempDir(), "nothing")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)

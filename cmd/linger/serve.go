@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -84,6 +85,9 @@ func (f *serveFlags) run(ctx context.Context, e *env, args []string) error {
 	}
 	if f.cert != "" && !f.tls {
 		return usagef("--cert goes with --tls")
+	}
+	if _, _, err := net.SplitHostPort(f.addr); err != nil {
+		return usagef("--addr %q: want HOST:PORT, such as 127.0.0.1:8080", f.addr)
 	}
 	cfg, err := f.config()
 	if err != nil {
