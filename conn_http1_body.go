@@ -1,7 +1,6 @@
 package linger
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,7 +40,10 @@ func (b *http1Body) Timeline() *timeline.Exchange { return &b.x.Exchange }
 func (b *http1Body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err != nil {
+	switch {
+	case b.closing.Load():
+		return 0, b.fault(ErrBodyClosed)
+	case b.err != nil:
 		return 0, b.err
 	}
 	if len(p) == 0 {
@@ -176,7 +178,6 @@ func (b *http1Body) Close() error {
 	if b.err == nil {
 		b.drainLocked()
 	}
-	b.err = b.fault(ErrBodyClosed)
 	return nil
 }
 
@@ -213,9 +214,11 @@ func (b *http1Body) finish(why string, err error) {
 // finishLocked ends the exchange: the one place that decides whether its
 // connection lives on.
 func (b *http1Body) finishLocked(why string, err error) {
+	v := verdict{answered: true, cut: err != nil && cut(err)}
 	b.err = io.EOF
 	if err != nil {
-		b.err = b.fault(err)
+		err = b.fault(err)
+		b.err = err
 	}
 	why = b.whyNotReuse(why)
 	c := b.c
@@ -226,11 +229,11 @@ func (b *http1Body) finishLocked(why string, err error) {
 		}
 	}
 	if why != "" {
-		c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+		v.others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
 	}
-	v := verdict{close: why, answered: true, rude: err != nil || why != b.why || c.interrupted.Load()}
-	c.t.release(b.s, v)
-	b.x.end(errors.Unwrap(b.err))
+	v.close, v.rude = why, err != nil || why != b.why || c.interrupted.Load()
+	b.x.note(c.t.release(b.s, v))
+	b.x.end(err)
 }
 
 func (b *http1Body) fault(err error) error {

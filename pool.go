@@ -402,7 +402,7 @@ func (p *pool) lowerLocked(o *originPool, open int, now time.Time) int {
 type verdict struct {
 	close    string // why the connection must not be used again; empty if it may
 	answered bool   // a final response came
-	cut      bool   // the connection ended without notice before the answer
+	cut      bool   // the connection ended without notice before the end of the answer
 	others   bool   // and other exchanges stood behind it
 	refused  bool   // the server refused the stream: it had enough of them
 	rude     bool   // it is to be closed at once, without waiting for the server
@@ -422,8 +422,8 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 	if v.answered {
 		o.answered = true
 		pc.alone = false
-		if v.close == "" {
-			o.broken = 0
+		if v.close == "" && pc.inFlight > 0 {
+			o.broken = 0 // with others behind it: the pipeline holds
 		}
 	}
 	if v.unused {
@@ -434,7 +434,7 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 	}
 	if v.cut && !pc.cut {
 		pc.cut = true
-		remark = p.learnLocked(o, pc, s.nth, v.others, now)
+		remark = p.learnLocked(o, s, v, now)
 	}
 	life := p.strategy.lifetime()
 	if v.close != "" || (life > 0 && pc.used >= life) {
@@ -465,15 +465,16 @@ func (p *pool) proven(s slot) bool {
 	return s.home.answered || len(s.home.conns) > 0
 }
 
-// learnLocked draws the conclusion from a connection that was cut before an
-// answer: the origin bears fewer connections, or no pipelining.
-func (p *pool) learnLocked(o *originPool, pc *pooled, nth int, others bool, now time.Time) string {
-	if others {
+// learnLocked draws the conclusion from a connection that was cut: with others
+// behind it that the origin bears no pipelining, before any answer that it bears
+// fewer connections.
+func (p *pool) learnLocked(o *originPool, s slot, v verdict, now time.Time) string {
+	if v.others {
 		return p.pipelineLostLocked(o, now)
 	}
-	if nth == 1 && o.open() > 1 {
+	if s.nth == 1 && !v.answered && o.open() > 1 {
 		limit := p.lowerLocked(o, o.open()-1, now)
-		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", pc.conn.about().Number, limit)
+		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", s.conn.about().Number, limit)
 	}
 	return ""
 }
