@@ -118,7 +118,9 @@ func TestSitesOverProtocols(t *testing.T) {
 						t.Errorf("%s: length %d, header %v", o.Path, resp.ContentLength, resp.Header)
 					}
 				}
-				if got := s.Stats(); got.Requests != len(s.Objects()) || got.Accepted != len(s.Bases()) {
+				// Connections are kept. On a busy machine net/http gives some up of its own
+				// accord: it waits 50 ms for its writing goroutine.
+				if got := s.Stats(); got.Requests != len(s.Objects()) || got.Accepted < len(s.Bases()) || got.Accepted > len(s.Objects())/4 {
 					t.Errorf("%+v, with %d objects on %d origins", got, len(s.Objects()), len(s.Bases()))
 				}
 			})
