@@ -41,7 +41,8 @@ func getCommand() *command {
 		long: `
 The page is loaded as a browser's preload scanner does it: images, style sheets
 and scripts are requested while the document is still arriving. Scripts are not
-run. What fails is told; everything else is still fetched.`,
+run. What fails is told; everything else is still fetched. An answer that says
+404 is an answer, and no failure.`,
 		flags: fs,
 		run:   f.run,
 	}

@@ -96,9 +96,10 @@ func fileName(u *url.URL) string {
 	return strings.Join(elements, "/")
 }
 
-// plainName makes an element of a path harmless: no control characters, not too
-// long, never "..".
+// plainName makes an element of a path harmless: UTF-8 without control
+// characters, not too long, never "..".
 func plainName(el string) string {
+	el = strings.ToValidUTF8(el, "_")
 	el = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\\' || r == '/' || r == ':' {
 			return '_'
@@ -109,7 +110,7 @@ func plainName(el string) string {
 		return "_"
 	}
 	if len(el) > maxName {
-		el = el[:maxName]
+		el = strings.ToValidUTF8(el[:maxName], "") // the cut may be in the middle of a character
 	}
 	return el
 }

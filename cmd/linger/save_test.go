@@ -12,16 +12,18 @@ import (
 
 func TestFileName(t *testing.T) {
 	for raw, want := range map[string]string{
-		"http://a/":                  "a/index.html",
-		"http://a":                   "a/index.html",
-		"http://a:8080/x/":           "a_8080/x/index.html",
-		"http://a/x.png?v=1/2":       "a/x.png?v=1/2",
-		"http://a/../../etc/passwd":  "a/etc/passwd",
-		"http://a/%2e%2e/%2e%2e/x":   "a/x",
-		"http://[::1]:80/x":          "__1_80/x",
-		"http://a/x%00y":             "a/x_y",
-		"http://a/b%5c..%5cc":        "a/b_.._c",
-		"http://a/" + long("n", 300): "a/" + long("n", maxName),
+		"http://a/":                            "a/index.html",
+		"http://a":                             "a/index.html",
+		"http://a:8080/x/":                     "a_8080/x/index.html",
+		"http://a/x.png?v=1/2":                 "a/x.png?v=1/2",
+		"http://a/../../etc/passwd":            "a/etc/passwd",
+		"http://a/%2e%2e/%2e%2e/x":             "a/x",
+		"http://[::1]:80/x":                    "__1_80/x",
+		"http://a/x%00y":                       "a/x_y",
+		"http://a/b%5c..%5cc":                  "a/b_.._c",
+		"http://a/" + long("n", 300):           "a/" + long("n", maxName),
+		"http://a/n" + long("é", 99) + "é.png": "a/n" + long("é", 99),
+		"http://a/%ff%fe.png":                  "a/_.png",
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {
