@@ -21,6 +21,10 @@ import (
 // A Transport is an http.RoundTripper that manages connections by a Strategy and
 // accounts for the time of each exchange. Its zero value works. It may be used
 // by many goroutines at once; its fields must not be changed once it is in use.
+//
+// It does not yet do all that http.Transport does: it uses no proxy, decodes no
+// gzip, hands no connection over after 101 (Switching Protocols), which is an
+// error, and calls no httptrace hooks on HTTP/1.
 type Transport struct {
 	// Strategy says how exchanges share connections. The zero Strategy keeps
 	// connections, opens as many as needed and negotiates the protocol.
