@@ -117,6 +117,7 @@ var hints = []struct {
 	{as[tls.RecordHeaderError], "the server does not speak TLS on that port: try http:// instead of https://"},
 	{is(ErrNoHTTP2), "try another strategy, such as persistent6"},
 	{is(ErrNotHTTP), "another protocol is spoken on that port; a TLS server wants https://"},
+	{as[*http1.SyntaxError], "the server or something in between breaks the syntax of HTTP: tell whoever runs it the octet above"},
 	{is(ErrHeaderTooLarge), "the header never ended within the limit: the server is broken, or MaxResponseHeaderBytes too small"},
 	{is(context.DeadlineExceeded), "give it longer with --timeout"},
 	{is(ErrHeaderTimeout), "give it longer with --timeout"},
