@@ -16,13 +16,9 @@ type conn interface {
 	// fails, the error is a *lost and the slot remains the caller's.
 	roundTrip(*exchange, slot) (*http.Response, error)
 
-	// free is how many exchanges it bears beside those that were lent a slot.
-	// reserve takes one such place, or says that there is none; roundTrip uses it
-	// up, and unreserve gives it back. They are called with the pool's mutex
-	// held, so none of them calls the pool.
-	free(lent int) int
-	reserve() bool
-	unreserve()
+	// capacity is how many exchanges may be on it at once. Called with the
+	// pool's mutex held.
+	capacity() int
 
 	// multiplexed says that the exchanges on it do not stand behind each other.
 	multiplexed() bool

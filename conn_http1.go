@@ -51,9 +51,7 @@ func newHTTP1(t *Transport, c net.Conn, socket net.Conn, name timeline.Conn, sta
 
 func (c *http1Conn) about() timeline.Conn { return c.name }
 func (c *http1Conn) multiplexed() bool    { return false }
-func (c *http1Conn) free(lent int) int    { return c.t.Strategy.depth() - lent }
-func (c *http1Conn) reserve() bool        { return true }
-func (c *http1Conn) unreserve()           {}
+func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
 func (c *http1Conn) close()               { c.net.Close() }
 

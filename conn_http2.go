@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"sync/atomic"
 	"time"
 
@@ -20,10 +21,6 @@ import (
 // stream, and hears when the server refuses streams or ends the connection:
 // ClientConn does not tell.
 
-// initialStreams is how many streams one assumes before the peer's SETTINGS
-// have come (RFC 9113 §6.5.2 recommends no fewer as a peer's limit).
-const initialStreams = 100
-
 type http2Conn struct {
 	t      *Transport
 	cc     *http.ClientConn
@@ -31,7 +28,6 @@ type http2Conn struct {
 	name   timeline.Conn
 	tls    *tls.ConnectionState
 	pooled atomic.Pointer[pooled]
-	told   atomic.Bool // changed will be called
 }
 
 // connKey is the context key under which newHTTP2 hands its connection to the
@@ -48,6 +44,7 @@ func newHTTP2Dialer(t *Transport) *http.Transport {
 		Protocols:              &h2,
 		DialContext:            handOver,
 		DisableCompression:     true,
+		ExpectContinueTimeout:  max(0, t.expectTimeout()),
 		ResponseHeaderTimeout:  t.ResponseHeaderTimeout,
 		MaxResponseHeaderBytes: int64(t.maxHeader()),
 	}
@@ -67,38 +64,32 @@ func (t *Transport) newHTTP2(ctx context.Context, nc net.Conn, name timeline.Con
 		return nil, &dialError{step: timeline.Connect, err: err}
 	}
 	c.cc = cc
-	cc.SetStateHook(func(*http.ClientConn) { c.tell() })
+	cc.SetStateHook(func(*http.ClientConn) { c.changed() })
 	return c, nil
 }
 
 func (c *http2Conn) about() timeline.Conn { return c.name }
 func (c *http2Conn) multiplexed() bool    { return true }
-func (c *http2Conn) free(int) int         { return c.cc.Available() }
-func (c *http2Conn) reserve() bool        { return c.cc.Reserve() == nil }
-func (c *http2Conn) unreserve()           { c.cc.Release() }
 func (c *http2Conn) close()               { c.cc.Close() }
 func (c *http2Conn) finish()              { c.cc.Close() }
 
+// capacity is what the peer's SETTINGS allow. ClientConn is not asked: it counts
+// streams that the pool has got back but it has not finished with, and its
+// reservations, once they are more than lowered SETTINGS allow, block each other
+// for ever.
+func (c *http2Conn) capacity() int { return c.meter.capacity() }
+
 // pooledAs implements conn. What happened before the pool knew the connection
-// is told now.
+// is told as soon as the pool listens.
 func (c *http2Conn) pooledAs(p *pooled) {
 	c.pooled.Store(p)
-	c.tell()
+	go c.changed()
 }
 
-// tell has changed called soon. ClientConn's hook may be called with the pool's
-// mutex held, by reserve, so it must not wait for the pool.
-func (c *http2Conn) tell() {
-	if c.t.life().Err() == nil && !c.told.Swap(true) {
-		go c.changed()
-	}
-}
-
-// changed tells the pool that streams were freed, that the peer's limit has
-// changed, that the connection has ended, or that the server will take no more
-// streams: those under way then end in peace, and new ones go elsewhere.
+// changed tells the pool that the peer's limit has changed, that the connection
+// has ended, or that the server will take no more streams: those under way then
+// end in peace, and new ones go elsewhere.
 func (c *http2Conn) changed() {
-	c.told.Store(false)
 	pc := c.pooled.Load()
 	switch {
 	case pc == nil: // pooledAs will tell
@@ -113,31 +104,39 @@ func (c *http2Conn) changed() {
 
 // A stream is one exchange on an HTTP/2 connection.
 type stream struct {
-	c        *http2Conn
-	x        *exchange
-	s        slot
-	id       atomic.Uint32 // 0 until its HEADERS were written
-	answered atomic.Bool
-	ended    atomic.Bool
+	c     *http2Conn
+	x     *exchange
+	s     slot
+	blind bool         // the peer's limit was not known when the stream was begun
+	bytes streamBytes  // belongs to the meter
+	begun bool         // its HEADERS are being written; belongs to who writes them
+	first atomic.Int64 // nanoseconds from the exchange's start to the first byte of an answer; 0 until then
+	ended atomic.Bool  // its record is closed
+
+	interim  atomic.Int64 // size of the heads of interim responses so far
+	tooLarge atomic.Bool  // they were larger than allowed
 }
 
 // roundTrip implements conn.
 func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	if err := c.cc.Err(); err != nil && s.nth > 1 {
-		c.unreserve()
 		return nil, &lost{err: err, step: timeline.Queue, stale: true}
 	}
-	st := &stream{c: c, x: x, s: s}
-	x.enter(timeline.Send, timeline.Unknown)
+	// The exchange is in the queue until its HEADERS are written: before the
+	// peer's SETTINGS have come, ClientConn may hold it back.
+	st := &stream{c: c, x: x, s: s, blind: !c.meter.settled()}
 	resp, err := c.cc.RoundTrip(st.request())
 	if err != nil {
 		return nil, st.lost(err)
 	}
 	resp.TLS, resp.Request = c.tls, x.req
+	x.enterAt(timeline.Receive, timeline.Unknown, st.firstAt())
 	x.mu.Lock()
 	x.Protocol, x.Status = resp.Proto, resp.StatusCode
 	x.mu.Unlock()
-	if resp.Body == http.NoBody {
+	if st.over(resp) {
+		io.Copy(io.Discard, resp.Body) // takes the trailer in
+		resp.Body.Close()
 		st.end(nil)
 		resp.Body = endedBody{x}
 		return resp, nil
@@ -146,12 +145,22 @@ func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	return resp, nil
 }
 
+// over says whether a response without a body has ended. "A response that is
+// defined as having no content … can have a non-zero Content-Length header
+// field", https://www.rfc-editor.org/rfc/rfc9113#section-8.1.1.
+func (st *stream) over(resp *http.Response) bool {
+	none := st.x.Method == http.MethodHead || resp.ContentLength == 0 ||
+		resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
+	return none && st.c.meter.over(&st.bytes)
+}
+
 // request is the exchange's request with hooks on it that write its spans.
 func (st *stream) request() *http.Request {
 	ctx := httptrace.WithClientTrace(st.x.ctx, &httptrace.ClientTrace{
-		WroteHeaders:         st.wroteHeaders,
+		WroteHeaderField:     st.writesHeader,
 		WroteRequest:         st.wroteRequest,
 		GotFirstResponseByte: st.firstByte,
+		Got1xxResponse:       st.got1xx,
 	})
 	req := st.x.req.WithContext(ctx)
 	if st.x.body != nil {
@@ -167,43 +176,90 @@ func (st *stream) request() *http.Request {
 	return req
 }
 
-// wroteHeaders is called while no other stream can write its HEADERS: the
-// newest one of the connection is this.
-func (st *stream) wroteHeaders() { st.id.Store(st.c.meter.newest()) }
-
-func (st *stream) wroteRequest(httptrace.WroteRequestInfo) {
-	if st.x.phase() == timeline.Send {
-		st.x.enter(timeline.Wait, timeline.Unknown)
+// writesHeader is called for each field of the HEADERS to be written, while those
+// of no other stream can be.
+func (st *stream) writesHeader(string, []string) {
+	if !st.begun {
+		st.begun = true
+		st.c.meter.expect(&st.bytes)
+		st.x.advance(timeline.Queue, timeline.Send)
 	}
 }
 
-func (st *stream) firstByte() {
-	st.answered.Store(true)
-	st.x.enter(timeline.Receive, timeline.Unknown)
+func (st *stream) wroteRequest(httptrace.WroteRequestInfo) {
+	st.x.advance(timeline.Send, timeline.Wait)
+}
+
+func (st *stream) firstByte() { st.first.Store(int64(max(1, time.Since(st.x.Start)))) }
+
+// got1xx takes in an interim response: the final one begins after it. All of
+// them together are bounded.
+func (st *stream) got1xx(_ int, h textproto.MIMEHeader) error {
+	size := int64(0)
+	for name, values := range h {
+		for _, v := range values {
+			size += int64(len(name)) + int64(len(v)) + fieldOverhead
+		}
+	}
+	if st.interim.Add(size+fieldOverhead) > int64(st.c.t.maxHeader()) {
+		st.tooLarge.Store(true)
+		return ErrHeaderTooLarge
+	}
+	return nil
+}
+
+// fieldOverhead is what a field counts beside its octets (RFC 9113 §6.5.2).
+const fieldOverhead = 32
+
+// firstAt is when the final response began. If interim ones came before it, it
+// is when its head was there: ClientConn tells of the first byte only once.
+func (st *stream) firstAt() time.Time {
+	if st.interim.Load() > 0 {
+		return time.Now()
+	}
+	return st.x.Start.Add(time.Duration(st.first.Load()))
+}
+
+// advance enters a phase, if another one is under way.
+func (x *exchange) advance(from, to timeline.Phase) {
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ended && x.Spans[len(x.Spans)-1].Phase == from {
+		x.Enter(to, timeline.Unknown, now)
+	}
 }
 
 // lost says how the exchange failed.
 func (st *stream) lost(err error) *lost {
-	id := st.id.Load()
-	sum, code := st.c.meter.take(id)
+	gone := st.c.cc.Err() != nil
+	sum, code := st.c.meter.take(&st.bytes)
 	st.count(sum)
-	l := &lost{err: err, step: st.x.phase(), written: id != 0, answered: st.answered.Load(), reused: st.s.nth > 1}
+	l := &lost{err: err, step: max(timeline.Send, st.x.phase()), written: sum.id != 0, answered: st.first.Load() != 0, reused: st.s.nth > 1}
+	if l.answered {
+		l.step = timeline.Receive
+	}
 	var timeout net.Error
 	switch why := gaveUp(st.x); {
 	case why != nil:
-		l.err, l.canceled = why, true
+		// Its HEADERS may just be on their way.
+		l.err, l.canceled, l.written = why, true, true
 	case code != processed:
 		// "The REFUSED_STREAM error code … indicates that the stream is being
 		// closed prior to any processing"; streams above a GOAWAY's last one
 		// "were not processed" — RFC 9113 §8.7, §6.8.
 		l.err, l.unprocessed = fmt.Errorf("%s: %w", code, err), true
-		l.refused, l.counted = code == refusedBy, code != goneAway
+		l.refused, l.counted = code == refusedBy && !st.blind, code != goneAway
+	case st.c.meter.plain.Load():
+		l.err, l.answered = fmt.Errorf("%w: it answers in HTTP/1", ErrNoHTTP2), true
+	case st.tooLarge.Load():
+		l.err = ErrHeaderTooLarge
 	case errors.As(err, &timeout) && timeout.Timeout() && st.c.t.ResponseHeaderTimeout > 0:
 		l.err = fmt.Errorf("%w: nothing for %v", ErrHeaderTimeout, st.c.t.ResponseHeaderTimeout)
-	case st.c.cc.Err() != nil && !l.answered:
+	case gone && !l.answered:
 		l.err = fmt.Errorf("%w (%w)", ErrServerClosed, err)
 	}
-	if st.c.cc.Err() == nil { // a stream's fault is not its connection's
+	if !gone { // a stream's fault is not its connection's
 		l.left, l.fine = true, !errors.Is(l.err, ErrHeaderTimeout)
 	}
 	return l
@@ -224,13 +280,15 @@ func (st *stream) end(err error) error {
 	if err != nil {
 		if why := gaveUp(st.x); why != nil {
 			err = why
+		} else if st.c.t.life().Err() != nil {
+			err = ErrClosed
 		}
 		err = &Error{Step: timeline.Receive, Origin: st.x.origin.String(), Sent: true, Err: err, exchange: &st.x.Exchange}
 	}
 	if st.ended.Swap(true) {
 		return err
 	}
-	sum, _ := st.c.meter.take(st.id.Load())
+	sum, _ := st.c.meter.take(&st.bytes)
 	st.count(sum)
 	v := verdict{answered: true}
 	if gone := st.c.cc.Err(); gone != nil {
@@ -244,7 +302,8 @@ func (st *stream) end(err error) error {
 // An http2Body is the body of a response on a stream.
 type http2Body struct {
 	*stream
-	body io.ReadCloser
+	body   io.ReadCloser
+	failed error // what a Read returned; belongs to who reads
 }
 
 // Timeline implements timeline.Carrier.
@@ -252,14 +311,19 @@ func (b *http2Body) Timeline() *timeline.Exchange { return &b.x.Exchange }
 
 // Read implements io.Reader.
 func (b *http2Body) Read(p []byte) (int, error) {
+	if b.failed != nil {
+		return 0, b.failed
+	}
 	n, err := b.body.Read(p)
 	switch {
 	case err == io.EOF:
 		b.end(nil)
 	case err != nil && b.ended.Load():
+		b.failed = ErrBodyClosed
 		return n, ErrBodyClosed
 	case err != nil:
-		return n, b.end(err)
+		b.failed = b.end(err)
+		return n, b.failed
 	}
 	return n, err
 }

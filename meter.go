@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -15,10 +16,25 @@ const (
 	frameData         = 0x0
 	frameHeaders      = 0x1
 	frameRSTStream    = 0x3
+	frameSettings     = 0x4
 	frameGoAway       = 0x7
 	frameContinuation = 0x9
 
+	flagEndStream = 0x1 // of DATA and HEADERS
+	flagAck       = 0x1 // of SETTINGS
+
 	refusedStream = 0x7 // the error code REFUSED_STREAM
+
+	settingMaxStreams = 0x3 // the parameter SETTINGS_MAX_CONCURRENT_STREAMS
+	settingSize       = 6
+
+	// initialStreams is how many streams one assumes before the peer's SETTINGS
+	// have come (§6.5.2 recommends no fewer as a peer's limit). unlimitedStreams
+	// is for a peer that sets none: net/http takes as many.
+	initialStreams   = 100
+	unlimitedStreams = 1000
+
+	http1Start = "HTTP/" // how a server that speaks no HTTP/2 begins
 )
 
 // A meter stands between an HTTP/2 connection and its frames, counts the bytes
@@ -26,21 +42,30 @@ const (
 // nothing.
 type meter struct {
 	net.Conn
-	goingAway func() // called once, on GOAWAY
+	changed func() // called on the first GOAWAY, and when SETTINGS have come into force
 
 	in, out framer // each belongs to the goroutine that reads, or writes
 
 	mu      sync.Mutex
 	streams map[uint32]*streamBytes // guarded by mu; those opened and not yet taken
 	opened  uint32                  // guarded by mu; the newest stream
+	next    *streamBytes            // guarded by mu; whose HEADERS are written next
+	limit   uint32                  // guarded by mu; how many streams may be open at once
+	known   bool                    // guarded by mu; the limit is the server's
+	coming  []frame                 // guarded by mu; SETTINGS not yet acknowledged
 	away    bool                    // guarded by mu
 	last    uint32                  // guarded by mu; the last stream the server processed, once away
+
+	plain atomic.Bool // the server speaks HTTP/1
 }
 
-// streamBytes is what went over the wire for one stream.
+// streamBytes is what went over the wire for one stream; its meter's mutex guards it.
 type streamBytes struct {
+	id             uint32 // 0 until its HEADERS are written
+	taken          bool   // nobody asks any more
 	sent, received timeline.Bytes
 	refused        bool
+	over           bool // the server's side of the stream has ended
 }
 
 // A fate says whether the server processed a stream.
@@ -53,8 +78,8 @@ const (
 	allGone   fate = "the server closed the connection before its first stream"
 )
 
-func newMeter(c net.Conn, goingAway func()) *meter {
-	m := &meter{Conn: c, goingAway: goingAway, streams: make(map[uint32]*streamBytes)}
+func newMeter(c net.Conn, changed func()) *meter {
+	m := &meter{Conn: c, changed: changed, streams: make(map[uint32]*streamBytes), limit: initialStreams}
 	m.out.preface = prefaceSize
 	return m
 }
@@ -63,6 +88,9 @@ func newMeter(c net.Conn, goingAway func()) *meter {
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.Conn.Read(p)
 	m.in.take(p[:n], m.received)
+	if m.in.have >= len(http1Start) && string(m.in.kept[:len(http1Start)]) == http1Start {
+		m.plain.Store(true)
+	}
 	return n, err
 }
 
@@ -73,28 +101,41 @@ func (m *meter) Write(p []byte) (int, error) {
 	return m.Conn.Write(p)
 }
 
-// newest returns the stream that was opened last.
-func (m *meter) newest() uint32 {
+// expect says whose HEADERS are written next. It is called while no others can be.
+func (m *meter) expect(s *streamBytes) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.opened
+	m.next = s
 }
 
-// take returns what was counted for a stream, and forgets it.
-func (m *meter) take(id uint32) (streamBytes, fate) {
+// settled says whether the server's limits are known.
+func (m *meter) settled() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.streams[id]
-	delete(m.streams, id)
+	return m.known
+}
+
+// over says whether the server has ended its side of a stream.
+func (m *meter) over(s *streamBytes) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return s.over
+}
+
+// take returns what was counted for a stream, and forgets it, be it that its
+// HEADERS are written only now.
+func (m *meter) take(s *streamBytes) (streamBytes, fate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.taken = true
+	delete(m.streams, s.id)
 	switch {
-	case s == nil && id == 0:
-		return streamBytes{}, m.fateLocked(1 << 31)
-	case s == nil:
-		return streamBytes{}, processed
 	case s.refused:
 		return *s, refusedBy
+	case s.id == 0:
+		return *s, m.fateLocked(1 << 31)
 	}
-	return *s, m.fateLocked(id)
+	return *s, m.fateLocked(s.id)
 }
 
 // fateLocked is what a GOAWAY means for a stream.
@@ -108,17 +149,62 @@ func (m *meter) fateLocked(id uint32) fate {
 	return goneAway
 }
 
-// sent counts a frame of ours.
+// sent counts a frame of ours. When SETTINGS are acknowledged, they have come
+// into force (RFC 9113 §6.5.3).
 func (m *meter) sent(f frame) {
+	m.countSent(f)
+	if f.kind == frameSettings && f.flags&flagAck != 0 {
+		m.settle()
+		m.changed()
+	}
+}
+
+// settle puts the oldest SETTINGS not yet acknowledged into force.
+func (m *meter) settle() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.coming) == 0 {
+		return
+	}
+	switch f := m.coming[0]; {
+	case f.limits:
+		m.limit = f.streams
+	case !m.known:
+		m.limit = unlimitedStreams
+	}
+	m.known = true
+	m.coming = m.coming[1:]
+}
+
+// capacity is how many streams may be open at once.
+func (m *meter) capacity() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return int(min(m.limit, 1<<30))
+}
+
+func (m *meter) countSent(f frame) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f.kind == frameHeaders && f.stream > m.opened {
 		m.opened = f.stream
-		m.streams[f.stream] = &streamBytes{}
+		m.openLocked(f.stream)
 	}
 	if s := m.streams[f.stream]; s != nil {
 		f.countTo(&s.sent)
 	}
+}
+
+// openLocked begins the account of a new stream, if somebody wants it.
+func (m *meter) openLocked(id uint32) {
+	if m.next == nil {
+		return
+	}
+	m.next.id = id
+	if !m.next.taken {
+		m.streams[id] = m.next
+	}
+	m.next = nil
 }
 
 // goneAway says whether the server has announced that it takes no more streams.
@@ -131,20 +217,23 @@ func (m *meter) goneAway() bool {
 // received counts a frame of the server's. A GOAWAY is told before whoever reads
 // sees it: when streams fail for it, the pool knows.
 func (m *meter) received(f frame) {
-	if m.count(f) {
-		m.goingAway()
+	if m.countReceived(f) {
+		m.changed()
 	}
 }
 
-// count counts a frame of the server's, and says whether it is the first GOAWAY.
-func (m *meter) count(f frame) (leaving bool) {
+// countReceived says whether the frame is the first GOAWAY.
+func (m *meter) countReceived(f frame) (leaving bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.streams[f.stream]
 	if s != nil {
 		f.countTo(&s.received)
+		s.over = s.over || f.endsStream()
 	}
 	switch {
+	case f.kind == frameSettings && f.flags&flagAck == 0:
+		m.coming = append(m.coming, f)
 	case f.kind == frameRSTStream && s != nil:
 		s.refused = f.word == refusedStream
 	case f.kind == frameGoAway:
@@ -162,6 +251,9 @@ type frame struct {
 	stream uint32
 	size   int64  // header included
 	word   uint32 // the first four bytes of the payload
+
+	limits  bool   // these are SETTINGS that limit streams
+	streams uint32 // to so many
 }
 
 // countTo adds the frame to the bytes of its stream.
@@ -174,11 +266,16 @@ func (f frame) countTo(b *timeline.Bytes) {
 	}
 }
 
+func (f frame) endsStream() bool {
+	return (f.kind == frameHeaders || f.kind == frameData) && f.flags&flagEndStream != 0
+}
+
 // frameHead is the length of a frame's header, and frameKept that of the part
-// of a frame that a framer keeps: its header and one word of its payload.
+// of a frame that a framer keeps: its header, and of its payload enough for more
+// SETTINGS than are known.
 const (
 	frameHead = 9
-	frameKept = frameHead + 4
+	frameKept = frameHead + 24*settingSize
 )
 
 // A framer finds the frames in one direction of a connection, however its bytes
@@ -227,8 +324,15 @@ func (f *framer) frame() frame {
 		stream: binary.BigEndian.Uint32(f.kept[5:]) & (1<<31 - 1),
 		size:   int64(f.size()),
 	}
-	if f.have >= frameKept {
-		r.word = binary.BigEndian.Uint32(f.kept[frameHead:])
+	payload := f.kept[frameHead:min(frameKept, f.size())]
+	if len(payload) >= 4 {
+		r.word = binary.BigEndian.Uint32(payload)
+	}
+	for r.kind == frameSettings && len(payload) >= settingSize {
+		if binary.BigEndian.Uint16(payload) == settingMaxStreams {
+			r.limits, r.streams = true, binary.BigEndian.Uint32(payload[2:])
+		}
+		payload = payload[settingSize:]
 	}
 	return r
 }

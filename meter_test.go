@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -21,7 +20,7 @@ func everyFrame() []byte {
 	var b bytes.Buffer
 	f := http2.NewFramer(&b, nil)
 	f.WriteSettings()
-	f.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 7})
+	f.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1 << 20}, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 7})
 	f.WriteSettingsAck()
 	f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: make([]byte, 3)})
 	f.WriteContinuation(1, true, make([]byte, 5000))
@@ -58,6 +57,11 @@ func oracle(p []byte) []frame {
 		f := frame{kind: byte(h.Type), flags: byte(h.Flags), stream: h.StreamID, size: 9 + int64(h.Length)}
 		if len(payload) >= 4 {
 			f.word = binary.BigEndian.Uint32(payload)
+		}
+		for i := 0; h.Type == http2.FrameSettings && i+6 <= min(len(payload), 24*6); i += 6 {
+			if http2.SettingID(binary.BigEndian.Uint16(payload[i:])) == http2.SettingMaxConcurrentStreams {
+				f.limits, f.streams = true, binary.BigEndian.Uint32(payload[i+2:])
+			}
 		}
 		found = append(found, f)
 	}
@@ -125,10 +129,18 @@ func framed(write func(*http2.Framer)) []byte {
 	return b.Bytes()
 }
 
+// open sends HEADERS for which an account is kept.
+func (m *meter) open(id uint32) *streamBytes {
+	s := &streamBytes{}
+	m.expect(s)
+	m.send(headers(id))
+	return s
+}
+
 func (m *meter) send(write func(*http2.Framer))    { m.out.take(framed(write), m.sent) }
 func (m *meter) receive(write func(*http2.Framer)) { m.in.take(framed(write), m.received) }
 
-func open(id uint32) func(*http2.Framer) {
+func headers(id uint32) func(*http2.Framer) {
 	return func(f *http2.Framer) {
 		f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: make([]byte, 10), EndHeaders: true})
 	}
@@ -136,12 +148,14 @@ func open(id uint32) func(*http2.Framer) {
 
 func TestMeterCountsEachStream(t *testing.T) {
 	m, _ := talk(t)
+	first := &streamBytes{}
+	m.expect(first)
 	m.send(func(f *http2.Framer) {
 		f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: make([]byte, 10)})
 		f.WriteContinuation(1, true, make([]byte, 20))
 		f.WriteData(1, false, make([]byte, 100))
 	})
-	m.send(open(3))
+	second := m.open(3)
 	m.send(func(f *http2.Framer) {
 		f.WriteData(1, true, make([]byte, 50))
 		f.WriteWindowUpdate(3, 10)
@@ -153,11 +167,11 @@ func TestMeterCountsEachStream(t *testing.T) {
 		f.WriteDataPadded(3, true, make([]byte, 10), make([]byte, 5))
 		f.WriteHeaders(http2.HeadersFrameParam{StreamID: 9, BlockFragment: make([]byte, 7), EndHeaders: true}) // nobody's
 	})
-	one, _ := m.take(1)
+	one, _ := m.take(first)
 	if want := (timeline.Bytes{Header: 9 + 10 + 9 + 20, Body: 9 + 100 + 9 + 50}); one.sent != want || one.received != (timeline.Bytes{}) {
 		t.Errorf("stream 1: %+v, want sent %+v", one, want)
 	}
-	three, _ := m.take(3)
+	three, _ := m.take(second)
 	if want := (timeline.Bytes{Header: 9 + 7, Body: 9 + 1000 + 9 + 1 + 10 + 5}); three.sent.Header != 19 || three.received != want {
 		t.Errorf("stream 3: %+v, want received %+v", three, want)
 	}
@@ -168,8 +182,18 @@ func TestMeterCountsEachStream(t *testing.T) {
 func TestMeterForgets(t *testing.T) {
 	m, _ := talk(t)
 	for id := uint32(1); id < 2000; id += 2 {
-		m.send(open(id))
-		m.take(id)
+		s := &streamBytes{}
+		m.expect(s)
+		if id%4 == 1 { // it is given up before its HEADERS are written
+			m.take(s)
+			m.send(headers(id))
+		} else {
+			m.send(headers(id))
+			m.take(s)
+		}
+		if s.id != id {
+			t.Errorf("the HEADERS of %d count as those of %d", id, s.id)
+		}
 		m.send(func(f *http2.Framer) { f.WriteRSTStream(id, http2.ErrCodeCancel) })
 		m.send(func(f *http2.Framer) { // a trailer
 			f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true})
@@ -182,6 +206,48 @@ func TestMeterForgets(t *testing.T) {
 	}
 	if len(m.streams) != 0 {
 		t.Errorf("%d streams are remembered", len(m.streams))
+	}
+}
+
+// TestMeterLimit: SETTINGS come into force when they are acknowledged, one after
+// the other: https://www.rfc-editor.org/rfc/rfc9113#section-6.5.3.
+func TestMeterLimit(t *testing.T) {
+	settings := func(s ...http2.Setting) func(*http2.Framer) {
+		return func(f *http2.Framer) { f.WriteSettings(s...) }
+	}
+	limit := func(n uint32) http2.Setting {
+		return http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: n}
+	}
+	other := http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1 << 20}
+	for _, tt := range []struct {
+		name     string
+		received []func(*http2.Framer)
+		want     []int // at first, and after each acknowledgement
+	}{
+		{"none", nil, []int{initialStreams}},
+		{"no limit", []func(*http2.Framer){settings()}, []int{initialStreams, unlimitedStreams}},
+		{"a limit", []func(*http2.Framer){settings(other, limit(7))}, []int{initialStreams, 7}},
+		{"raised and lowered", []func(*http2.Framer){settings(limit(1)), settings(limit(0)), settings(other), settings(limit(5), limit(4))}, []int{initialStreams, 1, 0, 0, 4}},
+		{"unheard of", []func(*http2.Framer){settings(limit(1<<32 - 1))}, []int{initialStreams, 1 << 30}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, changes := talk(t)
+			for _, w := range tt.received {
+				m.receive(w)
+			}
+			m.receive(func(f *http2.Framer) { f.WriteSettingsAck() })
+			for i, want := range tt.want {
+				if i > 0 {
+					m.send(func(f *http2.Framer) { f.WriteSettingsAck() })
+				}
+				if got := m.capacity(); got != want || m.settled() != (i > 0) {
+					t.Errorf("after %d acknowledgements: %d streams, settled %v, want %d", i, got, m.settled(), want)
+				}
+			}
+			if len(changes) != len(tt.want)-1 {
+				t.Errorf("%d changes were told, want %d", len(changes), len(tt.want)-1)
+			}
+		})
 	}
 }
 
@@ -213,14 +279,15 @@ func TestMeterFates(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m, away := talk(t)
+			streams := map[uint32]*streamBytes{0: {}}
 			for _, id := range []uint32{1, 3, 5} {
-				m.send(open(id))
+				streams[id] = m.open(id)
 			}
 			for _, w := range tt.received {
 				m.receive(w)
 			}
 			for id, want := range tt.want {
-				if _, got := m.take(id); got != want {
+				if _, got := m.take(streams[id]); got != want {
 					t.Errorf("stream %d: %q, want %q", id, got, want)
 				}
 			}
@@ -249,14 +316,4 @@ func TestMeterChangesNothing(t *testing.T) {
 	if err != nil || !bytes.Equal(back, p) {
 		t.Errorf("%d bytes came back of %d, %v", len(back), len(p), err)
 	}
-}
-
-// fields encodes a header block.
-func fields(pairs ...string) []byte {
-	var b bytes.Buffer
-	enc := hpack.NewEncoder(&b)
-	for i := 0; i < len(pairs); i += 2 {
-		enc.WriteField(hpack.HeaderField{Name: pairs[i], Value: pairs[i+1]})
-	}
-	return b.Bytes()
 }

@@ -150,10 +150,6 @@ func (p *pool) serveLocked(o *originPool, x *exchange, now time.Time) (slot, boo
 	if pc == nil {
 		return slot{}, false
 	}
-	if !pc.conn.reserve() {
-		o.rest(pc)
-		return slot{}, false
-	}
 	return lend(pc, x, reason, now), true
 }
 
@@ -319,7 +315,7 @@ func (p *pool) freeLocked(pc *pooled, now time.Time) int {
 	if pc.retired {
 		return 0
 	}
-	free := pc.conn.free(pc.inFlight)
+	free := pc.conn.capacity() - pc.inFlight
 	if now.Before(pc.bearsTill) {
 		free = min(free, pc.bears-pc.inFlight)
 	}
@@ -450,7 +446,6 @@ func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders [
 // untouchLocked makes the next exchange the first on the connection, if the one
 // that leaves would have been.
 func (pc *pooled) untouchLocked(s slot) {
-	pc.conn.unreserve()
 	if pc.used == s.nth {
 		pc.used--
 		pc.dial = s.dial
@@ -571,6 +566,7 @@ func (p *pool) takeIdle(now time.Time, atLeast time.Duration) (idle []conn, next
 				next = pc.idleSince
 			}
 		}
+		o.idle = slices.DeleteFunc(o.idle, func(pc *pooled) bool { return pc.gone })
 		if o.forgettable(now) {
 			delete(p.origins, key)
 		}
