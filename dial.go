@@ -61,7 +61,7 @@ func (r *dialRecord) tell(e *timeline.Exchange) {
 func (t *Transport) runDial(d dialOrder) {
 	defer t.conns.dials.Done()
 	if d.pause > 0 && !sleep(t.life(), d.pause) {
-		t.startDials(t.pool().failed(d, nil, ErrClosed, time.Now()))
+		t.startDials(t.pool().failed(lostDial{d, nil, ErrClosed}, time.Now()))
 		return
 	}
 	record := &dialRecord{}
@@ -70,7 +70,7 @@ func (t *Transport) runDial(d dialOrder) {
 	c, err := t.open(ctx, d.to.key, record)
 	now := time.Now()
 	if err != nil {
-		t.startDials(t.pool().failed(d, record, err, now))
+		t.startDials(t.pool().failed(lostDial{d, record, err}, now))
 		return
 	}
 	orders, err := t.pool().opened(d, c, record, now)

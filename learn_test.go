@@ -47,3 +47,33 @@ func TestPipelinesThatBreakAreGivenUp(t *testing.T) {
 		t.Error("no timeline tells why pipelining was given up")
 	}
 }
+
+// TestRefusalsBeforeTheFirstConnection refuses dials that were begun together
+// before any of them has succeeded: only the last one tells whether the origin is
+// down, or bears no more than it has accepted.
+func TestRefusalsBeforeTheFirstConnection(t *testing.T) {
+	for _, accepts := range []int{0, 1, 2} {
+		g := newPoolGame(t, 1, Strategy{Conns: 6}, 0)
+		for range 6 {
+			g.acquire()
+		}
+		for range 6 - accepts {
+			if g.dial(refusal); accepts > 0 {
+				g.settle()
+				if g.gone > 0 {
+					t.Fatalf("with %d to be accepted, one failed before that was known", accepts)
+				}
+			}
+		}
+		for range accepts {
+			g.dial(nil)
+		}
+		g.settle()
+		switch o := g.origin(); {
+		case accepts == 0 && (g.gone != 6 || len(g.waiting) > 0):
+			t.Errorf("the origin is down: %d failed and %d wait, of 6", g.gone, len(g.waiting))
+		case accepts > 0 && (g.gone != 0 || o.limit != accepts || len(g.waiting) != 6-accepts):
+			t.Errorf("%d accepted: %d failed, %d wait, limit %d", accepts, g.gone, len(g.waiting), o.limit)
+		}
+	}
+}

@@ -62,14 +62,15 @@ type originPool struct {
 	dialling int
 	waiters  waiterHeap
 
-	answered    bool      // the origin has answered at least once
-	leftAt      time.Time // when the last of its connections was dropped
-	turnedAway  int       // dials refused, one after the other, while nothing was open
-	multiplexed bool      // its newest connection speaks HTTP/2
-	limit       int       // connections it bears, as learned; 0: nothing learned
-	limitUntil  time.Time // when to forget that
-	broken      int       // pipelines lost without notice, one after the other
-	noPipeline  time.Time // until when requests are not written ahead
+	answered    bool       // the origin has answered at least once
+	leftAt      time.Time  // when the last of its connections was dropped
+	turned      []lostDial // dials turned away while nothing was open but others were under way
+	turnedAway  int        // dials refused, one after the other, while nothing was open
+	multiplexed bool       // its newest connection speaks HTTP/2
+	limit       int        // connections it bears, as learned; 0: nothing learned
+	limitUntil  time.Time  // when to forget that
+	broken      int        // pipelines lost without notice, one after the other
+	noPipeline  time.Time  // until when requests are not written ahead
 }
 
 // A waiter is an exchange that waits for a slot. Its outcome is written before
@@ -345,6 +346,12 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([
 	d.to.conns = append(d.to.conns, pc)
 	d.to.rest(pc)
 	c.pooledAs(pc)
+	if d.to.limit > 0 {
+		d.to.limit = max(d.to.limit, d.to.open())
+	}
+	for _, t := range d.to.undecided() {
+		p.learnFromLocked(t, now)
+	}
 	return p.dispatchLocked(d.to, now), nil
 }
 
@@ -353,29 +360,64 @@ func (p *pool) dialEndedLocked(d dialOrder) {
 	d.owner.dialled = false
 }
 
+// A lostDial is a dial order that came to nothing.
+type lostDial struct {
+	dialOrder
+	record *dialRecord
+	err    error
+}
+
 // failed takes in that a dial order came to nothing. The exchange on whose
 // behalf it was made fails with it, unless the origin merely turns away
-// connections beyond a number: then the pool keeps to that number.
-func (p *pool) failed(d dialOrder, record *dialRecord, err error, now time.Time) []dialOrder {
+// connections beyond a number: then the pool keeps to that number. Which of the
+// two it is cannot be told while nothing is open and other dials are under way.
+func (p *pool) failed(l lostDial, now time.Time) []dialOrder {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialEndedLocked(d)
-	w := d.owner
-	lesson := ""
-	if refused(err) && d.to.crowded(now) {
-		lesson = p.turnedAwayLocked(d.to, err, now)
-	}
+	p.dialEndedLocked(l.dialOrder)
+	o := l.to
 	switch {
-	case w.index < 0: // served by another connection, or gone
-	case lesson != "":
-		w.x.note(lesson)
+	case refused(l.err) && o.crowded(now):
+		p.learnFromLocked(l, now)
+	case refused(l.err) && o.dialling > 0:
+		l.owner.dialled = true // no other dial for it until this one is decided
+		o.turned = append(o.turned, l)
 	default:
-		heap.Remove(&d.to.waiters, w.index)
-		w.slot.dial = record
-		w.err = err
-		close(w.ready)
+		for _, t := range append(o.undecided(), l) {
+			t.failOwner()
+		}
 	}
-	return p.dispatchLocked(d.to, now)
+	return p.dispatchLocked(o, now)
+}
+
+// undecided takes out the dials that were not decided.
+func (o *originPool) undecided() []lostDial {
+	turned := o.turned
+	o.turned = nil
+	return turned
+}
+
+// learnFromLocked draws the conclusion from a dial that was turned away: the
+// exchange on whose behalf it was made waits on.
+func (p *pool) learnFromLocked(l lostDial, now time.Time) {
+	lesson := p.turnedAwayLocked(l.to, l.err, now)
+	l.owner.dialled = false
+	if l.owner.index >= 0 {
+		l.owner.x.note(lesson)
+	}
+}
+
+// failOwner fails the exchange on whose behalf a dial was made, unless it was
+// served by another connection, or is gone.
+func (l lostDial) failOwner() {
+	w := l.owner
+	if w.index < 0 {
+		return
+	}
+	heap.Remove(&l.to.waiters, w.index)
+	w.slot.dial = l.record
+	w.err = l.err
+	close(w.ready)
 }
 
 // turnedAwayLocked keeps an origin to the connections that it bears, and says so.

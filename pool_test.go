@@ -236,7 +236,7 @@ func (g *poolGame) dial(fail error) {
 	defer g.p.dials.Done()
 	if fail != nil {
 		g.logf("dial failed: %v", fail)
-		g.orders = append(g.orders, g.p.failed(d, &dialRecord{}, fail, g.now)...)
+		g.orders = append(g.orders, g.p.failed(lostDial{d, &dialRecord{}, fail}, g.now)...)
 		return
 	}
 	c := &fakeConn{number: len(g.conns) + 1, depth: g.tr.Strategy.depth(), streams: g.streams}
