@@ -120,8 +120,10 @@ var hints = []struct {
 	{as[*http1.SyntaxError], "the server or something in between breaks the syntax of HTTP: tell whoever runs it the octet above"},
 	{is(ErrHeaderTooLarge), "the header never ended within the limit: the server is broken, or MaxResponseHeaderBytes too small"},
 	{is(context.DeadlineExceeded), "give it longer with --timeout"},
+	{is(os.ErrDeadlineExceeded), "give it longer with --timeout"},
 	{is(ErrHeaderTimeout), "give it longer with --timeout"},
 	{is(ErrServerClosed), "the server or something in between ends connections: its log says why"},
+	{is(io.EOF), "the server or something in between ends connections: its log says why"},
 	{func(e *Error) bool { return e.Step == timeline.Receive && errors.Is(e.Err, io.ErrUnexpectedEOF) }, "the server ended the connection before the end of the body: its log says why"},
 	{is(syscall.ECONNRESET), "the server or something in between reset the connection: its log says why"},
 }
@@ -153,12 +155,15 @@ func plain(err error) string {
 		return err.Error()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection ended in the middle: " + err.Error()
+	case errors.Is(err, io.EOF):
+		return "the server closed the connection"
 	case errors.As(err, &sys):
 		return sys.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "time ran out"
 	}
-	return strings.TrimPrefix(err.Error(), "tls: ")
+	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return strings.TrimPrefix(line, "tls: ")
 }
 
 // A dialError is what became of all addresses of a name.
