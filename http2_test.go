@@ -464,7 +464,8 @@ func TestHTTP2Lost(t *testing.T) {
 		tries        int
 		fails        bool
 	}{
-		{"GET on a new connection", "GET", 0, false, 1, true},
+		{"GET on a new connection", "GET", 0, false, 2, false},
+		{"POST on a new connection", "POST", 0, false, 1, true},
 		{"GET on a kept one", "GET", 1, false, 2, false},
 		{"POST on a kept one", "POST", 1, false, 1, true},
 		{"in the middle of an answer", "GET", 1, true, 1, true},

@@ -513,6 +513,9 @@ func (p *pool) learnLocked(o *originPool, s slot, v verdict, now time.Time) stri
 		limit := p.lowerLocked(o, o.open()-1, now)
 		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", s.conn.about().Number, limit)
 	}
+	if s.nth == 1 && !v.answered {
+		o.turnedAway++ // the next dial waits a moment
+	}
 	return ""
 }
 

@@ -48,7 +48,8 @@ func TestMayRetry(t *testing.T) {
 		{"PUT on a kept connection, body gone", lost{err: reset, written: true, reused: true}, streamedPut, 1, false, false},
 		{"POST on a kept connection", lost{err: reset, written: true, reused: true}, post, 1, false, false},
 		{"GET on a kept connection, too often", lost{err: reset, written: true, reused: true}, get, maxTries, false, false},
-		{"GET on a new connection", lost{err: reset, written: true}, get, 1, false, false},
+		{"GET on the only connection of an origin", lost{err: reset, written: true}, get, unprovenTries - 1, false, true},
+		{"GET on the only connection of an origin, too often", lost{err: reset, written: true}, get, unprovenTries, false, false},
 		{"GET on a new connection of a proven origin", lost{err: reset, written: true}, get, 1, true, true},
 		{"POST on a new connection of a proven origin", lost{err: reset, written: true}, post, 1, true, false},
 

@@ -94,6 +94,10 @@ const (
 	// counting those that were not lost by it: it was not processed, or stood
 	// behind another.
 	maxTries = 6
+
+	// unprovenTries is the same for an origin that has answered nobody yet and
+	// cuts its only connection: it may still count those of a client before.
+	unprovenTries = 3
 )
 
 func (t *Transport) maxHeader() int {
@@ -228,7 +232,7 @@ func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 		return false, ""
 	case l.reused:
 		return true, "sent again: the kept connection ended before an answer (" + plain(l.err) + ")"
-	case proven:
+	case proven || tries < unprovenTries:
 		return true, "sent again: the new connection was cut before an answer (" + plain(l.err) + ")"
 	}
 	return false, ""
