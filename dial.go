@@ -184,7 +184,7 @@ func (t *Transport) dialTCP(ctx context.Context, to origin, r *dialRecord) (net.
 	if err != nil {
 		return nil, err
 	}
-	return race(ctx, interleave(addrs), r)
+	return race(ctx, interleave(addrs), r, dialAddr)
 }
 
 // addresses looks up an origin's host.
@@ -274,7 +274,7 @@ type attempt struct {
 // race dials addresses one after the other, the next when the one before has
 // failed or has taken attemptDelay, and returns the first connection made (RFC
 // 8305 §5). It waits for the attempts it no longer needs, which end with ctx.
-func race(ctx context.Context, addrs []netip.AddrPort, r *dialRecord) (net.Conn, error) {
+func race(ctx context.Context, addrs []netip.AddrPort, r *dialRecord, dial dialFunc) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	span := dialSpan{phase: timeline.Connect, cause: timeline.Handshake, start: time.Now()}
 	done := make(chan attempt, len(addrs))
@@ -287,7 +287,7 @@ func race(ctx context.Context, addrs []netip.AddrPort, r *dialRecord) (net.Conn,
 		select {
 		case <-next.C:
 			if started < len(addrs) {
-				go dialOne(ctx, addrs[started], done)
+				go attemptOne(ctx, dial, addrs[started], done)
 				started++
 				next.Reset(attemptDelay)
 			}
@@ -319,10 +319,16 @@ func race(ctx context.Context, addrs []netip.AddrPort, r *dialRecord) (net.Conn,
 	return won, nil
 }
 
-func dialOne(ctx context.Context, addr netip.AddrPort, done chan<- attempt) {
-	start := time.Now()
+type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
+
+func dialAddr(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", addr.String())
+	return d.DialContext(ctx, "tcp", addr.String())
+}
+
+func attemptOne(ctx context.Context, dial dialFunc, addr netip.AddrPort, done chan<- attempt) {
+	start := time.Now()
+	c, err := dial(ctx, addr)
 	done <- attempt{conn: c, err: err, span: attemptSpan(addr.String(), start, time.Now(), err)}
 }
 

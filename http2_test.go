@@ -602,10 +602,11 @@ func TestHTTP2GivenUpCounts(t *testing.T) {
 	}
 }
 
-// h2server is net/http's server with HTTP/2 in clear or over TLS.
+// h2server is net/http's server with HTTP/2, in clear or over TLS, and HTTP/1.1.
 func h2server(t *testing.T, secure bool, limit int, h http.Handler) *httptest.Server {
 	srv := httptest.NewUnstartedServer(h)
 	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetHTTP1(true)
 	srv.Config.Protocols.SetHTTP2(true)
 	srv.Config.Protocols.SetUnencryptedHTTP2(true)
 	srv.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: limit}

@@ -175,6 +175,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		var l *lost
 		errors.As(err, &l)
 		t.giveBack(x, s, l)
+		if t.ctx.Err() != nil && !l.canceled {
+			l.err, l.canceled = ErrClosed, true // by Close: the server has no part in it
+		}
 		sent = sent || (l.written && !l.unprocessed)
 		if (l.unprocessed && !l.counted) || l.stale || l.behind {
 			uncounted++ // others got on meanwhile: there is an end to it
