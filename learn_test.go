@@ -77,3 +77,28 @@ func TestRefusalsBeforeTheFirstConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestLessonsAreAlwaysTold turns a dial away whose exchange was served by another
+// connection meanwhile: the timeline of somebody says so.
+func TestLessonsAreAlwaysTold(t *testing.T) {
+	g := newPoolGame(t, 1, Strategy{Conns: 2}, 0)
+	for range 2 {
+		g.acquire()
+	}
+	g.dial(nil)
+	g.settle()
+	first := g.lent[0]
+	g.p.release(first, verdict{answered: true}, g.now)
+	g.lent = nil
+	g.settle() // the second exchange gets the first's connection
+	g.dial(refusal)
+	next := g.newExchange()
+	if _, w, _ := g.p.acquire(next, g.now); w == nil {
+		t.Fatal("there is a slot that should not be")
+	}
+	told := strings.Contains(next.Spans[0].Note, "1 at a time from now on")
+	g.p.release(g.lent[0], verdict{answered: true}, g.now)
+	if told = told || strings.Contains(next.Spans[0].Note, "1 at a time from now on"); !told {
+		t.Errorf("nobody tells the lesson: %+v", next.Spans)
+	}
+}

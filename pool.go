@@ -65,6 +65,7 @@ type originPool struct {
 	answered    bool       // the origin has answered at least once
 	leftAt      time.Time  // when the last of its connections was dropped
 	turned      []lostDial // dials turned away while nothing was open but others were under way
+	untold      string     // what was learned when nobody was there to tell it
 	turnedAway  int        // dials refused, one after the other, while nothing was open
 	multiplexed bool       // its newest connection speaks HTTP/2
 	limit       int        // connections it bears, as learned; 0: nothing learned
@@ -150,6 +151,10 @@ func (p *pool) serveLocked(o *originPool, x *exchange, now time.Time) (slot, boo
 	pc, reason := p.pickLocked(o, x.traits, now)
 	if pc == nil {
 		return slot{}, false
+	}
+	if o.untold != "" {
+		x.note(o.untold)
+		o.untold = ""
 	}
 	return lend(pc, x, reason, now), true
 }
@@ -398,12 +403,18 @@ func (o *originPool) undecided() []lostDial {
 }
 
 // learnFromLocked draws the conclusion from a dial that was turned away: the
-// exchange on whose behalf it was made waits on.
+// exchange on whose behalf it was made waits on. If it was served meanwhile,
+// another one tells the lesson: the next in line, or the next to come.
 func (p *pool) learnFromLocked(l lostDial, now time.Time) {
 	lesson := p.turnedAwayLocked(l.to, l.err, now)
 	l.owner.dialled = false
-	if l.owner.index >= 0 {
+	switch {
+	case l.owner.index >= 0:
 		l.owner.x.note(lesson)
+	case len(l.to.waiters) > 0:
+		l.to.waiters[0].x.note(lesson)
+	default:
+		l.to.untold = lesson
 	}
 }
 
