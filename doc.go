@@ -10,7 +10,8 @@
 //
 //	Transport.RoundTrip          transport.go     one record for the exchange
 //	  takeSlot                                    phase queue
-//	    pool.acquire             pool.go          who waits, who is served, what to dial
+//	    pool.acquire             pool.go          who waits, who is served, what to dial;
+//	                                              also pool_waiters, pool_learn, pool_leave
 //	      choose                 strategy.go      which connection, and why
 //	    runDial                  dial.go          phases dns, connect, tls
 //	  conn.roundTrip             conn.go

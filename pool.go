@@ -2,8 +2,6 @@ package linger
 
 import (
 	"container/heap"
-	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -74,43 +72,12 @@ type originPool struct {
 	noPipeline  time.Time  // until when requests are not written ahead
 }
 
-// A waiter is an exchange that waits for a slot. Its outcome is written before
-// ready is closed.
-type waiter struct {
-	x     *exchange
-	ready chan struct{}
-	slot  slot
-	err   error
-
-	index   int  // in the heap; -1 once it has left
-	dialled bool // a dial is under way on its behalf
-}
-
 // A dialOrder is the pool's wish that a connection be opened.
 type dialOrder struct {
 	to    *originPool
 	owner *waiter       // whose exchange fails if it fails
 	pause time.Duration // how long to wait first
 }
-
-const (
-	// learnedFor is how long the pool remembers that an origin bears few
-	// connections or no pipelining.
-	learnedFor = time.Minute
-
-	// brokenPipelines in a row make an origin one that bears no pipelining.
-	brokenPipelines = 2
-
-	// noticeTime is how long a server may take to notice that a connection has
-	// ended: for so long it may still count it, and turn another away for it.
-	noticeTime = time.Second
-
-	// firstPause is how long to wait before dialling again an origin that turned
-	// away a dial while no connection to it was open; it doubles each time, up to
-	// lastPause.
-	firstPause = 20 * time.Millisecond
-	lastPause  = 640 * time.Millisecond
-)
 
 type pool struct {
 	strategy Strategy
@@ -237,21 +204,6 @@ func (o *originPool) wake() *pooled {
 	return nil
 }
 
-// crowded says whether a connection that is turned away may have been one too
-// many: others are open, or were a moment ago. If not, the origin is down.
-func (o *originPool) crowded(now time.Time) bool {
-	return len(o.conns) > 0 || now.Sub(o.leftAt) < noticeTime
-}
-
-// pause is how long a dial waits first that follows on one that was turned away
-// although nothing else was open.
-func (o *originPool) pause(now time.Time) time.Duration {
-	if o.turnedAway == 0 || len(o.conns) > 0 || !o.crowded(now) {
-		return 0
-	}
-	return min(lastPause, firstPause<<min(o.turnedAway-1, 10))
-}
-
 // lend counts a slot of pc as taken.
 func lend(pc *pooled, x *exchange, reason string, now time.Time) slot {
 	rested := pc.used > 0 || now.After(pc.idleSince)
@@ -365,88 +317,6 @@ func (p *pool) dialEndedLocked(d dialOrder) {
 	d.owner.dialled = false
 }
 
-// A lostDial is a dial order that came to nothing.
-type lostDial struct {
-	dialOrder
-	record *dialRecord
-	err    error
-}
-
-// failed takes in that a dial order came to nothing. The exchange on whose
-// behalf it was made fails with it, unless the origin merely turns away
-// connections beyond a number: then the pool keeps to that number. Which of the
-// two it is cannot be told while nothing is open and other dials are under way.
-func (p *pool) failed(l lostDial, now time.Time) []dialOrder {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.dialEndedLocked(l.dialOrder)
-	o := l.to
-	switch {
-	case refused(l.err) && o.crowded(now):
-		p.learnFromLocked(l, now)
-	case refused(l.err) && o.dialling > 0:
-		l.owner.dialled = true // no other dial for it until this one is decided
-		o.turned = append(o.turned, l)
-	default:
-		for _, t := range append(o.undecided(), l) {
-			t.failOwner()
-		}
-	}
-	return p.dispatchLocked(o, now)
-}
-
-// undecided takes out the dials that were not decided.
-func (o *originPool) undecided() []lostDial {
-	turned := o.turned
-	o.turned = nil
-	return turned
-}
-
-// learnFromLocked draws the conclusion from a dial that was turned away: the
-// exchange on whose behalf it was made waits on. If it was served meanwhile,
-// another one tells the lesson: the next in line, or the next to come.
-func (p *pool) learnFromLocked(l lostDial, now time.Time) {
-	lesson := p.turnedAwayLocked(l.to, l.err, now)
-	l.owner.dialled = false
-	switch {
-	case l.owner.index >= 0:
-		l.owner.x.note(lesson)
-	case len(l.to.waiters) > 0:
-		l.to.waiters[0].x.note(lesson)
-	default:
-		l.to.untold = lesson
-	}
-}
-
-// failOwner fails the exchange on whose behalf a dial was made, unless it was
-// served by another connection, or is gone.
-func (l lostDial) failOwner() {
-	w := l.owner
-	if w.index < 0 {
-		return
-	}
-	heap.Remove(&l.to.waiters, w.index)
-	w.slot.dial = l.record
-	w.err = l.err
-	close(w.ready)
-}
-
-// turnedAwayLocked keeps an origin to the connections that it bears, and says so.
-func (p *pool) turnedAwayLocked(o *originPool, err error, now time.Time) string {
-	if len(o.conns) == 0 {
-		o.turnedAway++
-	}
-	limit := p.lowerLocked(o, o.open(), now)
-	return fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(err), limit)
-}
-
-// lowerLocked remembers how many connections an origin bears, and returns it.
-func (p *pool) lowerLocked(o *originPool, open int, now time.Time) int {
-	o.limit = max(1, open)
-	o.limitUntil = now.Add(learnedFor)
-	return o.limit
-}
-
 // A verdict is what became of an exchange, as far as its connection goes.
 type verdict struct {
 	close    string // why the connection must not be used again; empty if it may
@@ -503,203 +373,4 @@ func (pc *pooled) untouchLocked(s slot) {
 		pc.used--
 		pc.dial = s.dial
 	}
-}
-
-// proven says whether the origin has answered other exchanges, or has other
-// connections open: its cutting of a new one is then a matter of their number.
-func (p *pool) proven(s slot) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return s.home.answered || len(s.home.conns) > 0
-}
-
-// learnLocked draws the conclusion from a connection that was cut: with others
-// behind it that the origin bears no pipelining, before any answer that it bears
-// fewer connections.
-func (p *pool) learnLocked(o *originPool, s slot, v verdict, now time.Time) string {
-	if v.others {
-		return p.pipelineLostLocked(o, now)
-	}
-	if s.nth == 1 && !v.answered && o.open() > 1 {
-		limit := p.lowerLocked(o, o.open()-1, now)
-		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", s.conn.about().Number, limit)
-	}
-	if s.nth == 1 && !v.answered {
-		o.turnedAway++ // the next dial waits a moment
-	}
-	return ""
-}
-
-// pipelineLostLocked: "a client that assumes a persistent connection … SHOULD
-// NOT pipeline immediately after connection establishment" once a pipeline was
-// lost (RFC 9112 §9.3.2). After several in a row the origin gets no pipeline.
-func (p *pool) pipelineLostLocked(o *originPool, now time.Time) string {
-	o.broken++
-	if o.broken < brokenPipelines {
-		return "the pipeline broke: on a new connection the first request goes alone"
-	}
-	o.noPipeline = now.Add(learnedFor)
-	return "pipelines broke one after the other: no requests are written ahead for a while"
-}
-
-// noPipelining remembers that an origin answers as HTTP/1.0 does.
-func (p *pool) noPipelining(pc *pooled, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	pc.home.noPipeline = now.Add(learnedFor)
-}
-
-// retire lets a connection lend no more slots: its end was announced.
-func (p *pool) retire(pc *pooled) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	pc.retired = true
-}
-
-// drain takes in that a connection's end was announced: what is on it may end
-// there, and another may be opened beside it. It returns whether the caller is to
-// close it now.
-func (p *pool) drain(pc *pooled, now time.Time) (closeIt bool, orders []dialOrder) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !pc.draining && !pc.gone {
-		pc.home.leaving++
-	}
-	pc.retired, pc.draining = true, true
-	if pc.inFlight == 0 && !pc.closing && !pc.gone {
-		pc.closing, closeIt = true, true
-	}
-	return closeIt, p.dispatchLocked(pc.home, now)
-}
-
-// dropLocked takes a connection out of its origin's account.
-func (p *pool) dropLocked(pc *pooled, now time.Time) {
-	o := pc.home
-	pc.retired, pc.gone = true, true
-	if pc.draining {
-		o.leaving--
-	}
-	last := len(o.conns) - 1
-	o.conns[pc.index] = o.conns[last]
-	o.conns[pc.index].index = pc.index
-	o.conns[last] = nil
-	o.conns = o.conns[:last]
-	o.leftAt = now
-}
-
-// drop takes out a connection that has ended, so that another may be opened in
-// its place.
-func (p *pool) drop(pc *pooled, now time.Time) []dialOrder {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !pc.gone {
-		p.dropLocked(pc, now)
-	}
-	return p.dispatchLocked(pc.home, now)
-}
-
-// kick serves the waiters of a connection's origin: its capacity may have grown.
-func (p *pool) kick(pc *pooled, now time.Time) []dialOrder {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.dispatchLocked(pc.home, now)
-}
-
-// takeIdle takes out the connections that have been idle for some time, and
-// returns them to be closed. next is when the oldest of the rest became idle,
-// zero if there is none.
-func (p *pool) takeIdle(now time.Time, atLeast time.Duration) (idle []conn, next time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key, o := range p.origins {
-		for _, pc := range slices.Clone(o.conns) {
-			switch {
-			case pc.inFlight > 0 || pc.closing:
-			case now.Sub(pc.idleSince) >= atLeast:
-				p.dropLocked(pc, now)
-				idle = append(idle, pc.conn)
-			case next.IsZero() || pc.idleSince.Before(next):
-				next = pc.idleSince
-			}
-		}
-		o.idle = slices.DeleteFunc(o.idle, func(pc *pooled) bool { return pc.gone })
-		if o.forgettable(now) {
-			delete(p.origins, key)
-		}
-	}
-	return idle, next
-}
-
-// forgettable says whether nothing is known of an origin that would matter.
-func (o *originPool) forgettable(now time.Time) bool {
-	return len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) == 0 &&
-		now.After(o.limitUntil) && now.After(o.noPipeline) && !o.crowded(now)
-}
-
-// shut ends the pool: everyone who waits gets ErrClosed, and all connections
-// are returned to be closed.
-func (p *pool) shut(now time.Time) []conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	var all []conn
-	for _, o := range p.origins {
-		for len(o.waiters) > 0 {
-			w := heap.Pop(&o.waiters).(*waiter)
-			w.err = ErrClosed
-			close(w.ready)
-		}
-		for _, pc := range slices.Clone(o.conns) {
-			p.dropLocked(pc, now)
-			all = append(all, pc.conn)
-		}
-	}
-	return all
-}
-
-// waiterHeap orders those who wait by urgency (RFC 9218), then by arrival. An
-// exchange that is sent again keeps the place of its arrival.
-type waiterHeap []*waiter
-
-func (h waiterHeap) Len() int { return len(h) }
-
-func (h waiterHeap) Less(i, j int) bool {
-	a, b := h[i].x, h[j].x
-	if a.urgency != b.urgency {
-		return a.urgency < b.urgency
-	}
-	return a.Number < b.Number
-}
-
-func (h waiterHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-func (h *waiterHeap) Push(w any) {
-	w.(*waiter).index = len(*h)
-	*h = append(*h, w.(*waiter))
-}
-
-func (h *waiterHeap) Pop() any {
-	old := *h
-	w := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	w.index = -1
-	return w
-}
-
-// undialled returns the first waiter on whose behalf no dial is under way.
-func (h waiterHeap) undialled() *waiter {
-	var first *waiter
-	for i, w := range h {
-		if !w.dialled && (first == nil || h.Less(i, first.index)) {
-			first = w
-			if i == 0 {
-				break
-			}
-		}
-	}
-	return first
 }
