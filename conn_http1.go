@@ -53,7 +53,10 @@ func (c *http1Conn) about() timeline.Conn { return c.name }
 func (c *http1Conn) multiplexed() bool    { return false }
 func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
-func (c *http1Conn) close()               { c.net.Close() }
+func (c *http1Conn) close() {
+	c.line.fail(&lost{err: fmt.Errorf("connection %d was closed: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+	c.net.Close()
+}
 
 // look finds an idle connection that has ended, or that holds bytes which nobody
 // asked for: "If a client receives data on a connection that doesn't have
@@ -117,8 +120,9 @@ func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
 	}
 	l := &lost{err: err, step: x.phase(), reused: s.rested}
 	errors.As(err, &l)
-	if c.interrupted.Load() && gaveUp(x) != nil {
-		l.err, l.canceled = gaveUp(x), true
+	l.reused = l.reused || s.rested
+	if why := gaveUp(x); why != nil && (c.interrupted.Load() || why == ErrClosed) {
+		l.err, l.canceled = why, true
 	}
 	if l.step == timeline.Queue {
 		l.step = timeline.Send
@@ -216,6 +220,7 @@ func (c *http1Conn) headError(x *exchange, size int, err error) error {
 		l.err = fmt.Errorf("%w: nothing for %v", ErrHeaderTimeout, c.t.ResponseHeaderTimeout)
 	}
 	if size > 0 {
+		x.received(int64(size), 0)
 		l.step = timeline.Receive
 		x.enter(timeline.Receive, timeline.Unknown)
 	}
@@ -233,12 +238,11 @@ func (c *http1Conn) respond(x *exchange, s slot, tn *turn, head *http1.Response)
 	b.why = c.whyClose(x, head, f)
 	if b.why != "" {
 		c.t.pool().retire(c.pooled)
-		if http1.HasToken(head.Header["Connection"], "close") {
-			// "A server that sends a "close" connection option MUST … not process
-			// any further requests received on that connection" — RFC 9112 §9.6.
-			c.line.fail(&lost{err: fmt.Errorf("the server announced the end of connection %d before this request: %w", c.name.Number, ErrServerClosed),
-				step: timeline.Wait, written: true, unprocessed: true, reused: true})
-		}
+		// No further answer can come. "A server that sends a "close" connection
+		// option MUST … not process any further requests received on that
+		// connection" — RFC 9112 §9.6; without that word it may have.
+		c.line.fail(&lost{err: fmt.Errorf("the server announced the end of connection %d before this request: %w", c.name.Number, ErrServerClosed),
+			step: timeline.Wait, written: true, unprocessed: http1.HasToken(head.Header["Connection"], "close"), reused: true})
 	}
 	if head.Minor == 0 {
 		c.t.pool().noPipelining(c.pooled, time.Now())
@@ -304,10 +308,14 @@ func canceled(req *http.Request) <-chan struct{} {
 // errRequestCanceled is what net/http calls it.
 var errRequestCanceled = fmt.Errorf("request canceled: %w", context.Canceled)
 
-// gaveUp returns why the caller gave up, nil if it has not.
+// gaveUp returns why an exchange ends before its time: its caller gave up, or the
+// Transport was closed. It is nil if neither is so.
 func gaveUp(x *exchange) error {
-	if x.ctx.Err() != nil {
+	switch {
+	case x.ctx.Err() != nil:
 		return context.Cause(x.ctx)
+	case x.t.life().Err() != nil:
+		return ErrClosed
 	}
 	select {
 	case <-canceled(x.req):

@@ -155,7 +155,7 @@ func (b *http1Body) failLocked(err error) error {
 	switch {
 	case b.closing.Load():
 		err = ErrBodyClosed
-	case why != nil && b.c.interrupted.Load():
+	case why != nil && (b.c.interrupted.Load() || why == ErrClosed):
 		err = why
 	case fault != nil:
 		err = fault
@@ -256,6 +256,7 @@ func (b *http1Body) whyNotReuse(why string) string {
 	}
 	if why != "" {
 		b.turn.body.stop()
+		b.x.body.Close()
 	}
 	return why
 }

@@ -29,9 +29,8 @@ func (g *guard) start(x *exchange, writesOnly bool) {
 	if x.ctx.Done() != nil {
 		g.stopCtx = context.AfterFunc(x.ctx, g.fire)
 	}
-	if cancel := canceled(x.req); cancel != nil {
+	if cancel := canceled(x.req); cancel != nil && g.c.t.admit() {
 		g.released = make(chan struct{})
-		g.c.t.work.Add(1)
 		go g.watchCancel(cancel, g.released)
 	}
 }
@@ -73,6 +72,7 @@ func (g *guard) watchCancel(cancel, released <-chan struct{}) {
 	case <-cancel:
 		g.fire()
 	case <-released:
+	case <-g.c.t.life().Done():
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -40,7 +42,7 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		return err
 	}
 	t.guard.start(x, !t.first)
-	if t.first && s.rested {
+	if t.first && (s.rested || t.nth > 1) {
 		if err := c.look(); err != nil {
 			return err
 		}
@@ -49,7 +51,7 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	length := outgoingLength(x.req)
 	c.out = appendHead(c.out[:0], x.req, c.t.Strategy, length)
 	head := len(c.out)
-	inline := length > 0 && length <= inlineBody && x.req.GetBody != nil && !expects(x.req)
+	inline := length > 0 && length <= inlineBody && inMemory(x.req) && !expects(x.req)
 	if inline {
 		if err := c.appendBody(x, int(length)); err != nil {
 			return &lost{err: err, step: timeline.Send, canceled: true}
@@ -63,11 +65,21 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		x.waiting(t)
 		return nil
 	}
+	if !c.t.admit() {
+		return &lost{err: ErrClosed, step: timeline.Send, written: true, canceled: true}
+	}
 	t.body = c.newBodySender(x, length)
-	c.t.work.Add(1)
 	go t.body.run()
 	return nil
 }
+
+// inMemory says whether reading a request's body cannot block: it is one that
+// http.NewRequest has made of a buffer, a byte slice or a string.
+func inMemory(req *http.Request) bool {
+	return req.GetBody != nil && reflect.TypeOf(req.Body) == memoryBody
+}
+
+var memoryBody = reflect.TypeOf(io.NopCloser(strings.NewReader("")))
 
 // write writes what is in c.out, of which the first octets are the head. An
 // error means that the exchange is lost; if the request was cut otherwise, an

@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,8 +48,9 @@ func expects(req *http.Request) bool {
 
 func (b *bodySender) run() {
 	defer b.c.t.work.Done()
+	defer context.AfterFunc(b.c.t.life(), b.giveUp)()
 	defer close(b.done)
-	defer b.body.Close()
+	defer b.closeBody()
 	if b.expects {
 		b.awaitContinue()
 	}
@@ -56,6 +58,20 @@ func (b *bodySender) run() {
 	if b.end(whole, fault) {
 		b.c.interrupt() // half a request cannot be taken back
 	}
+}
+
+// closeBody closes the body when the sender has ended by itself. Who stops it
+// closes the body, or sends it once more.
+func (b *bodySender) closeBody() {
+	if !b.isStopped() {
+		b.body.Close()
+	}
+}
+
+// giveUp ends the sending when the Transport is closed.
+func (b *bodySender) giveUp() {
+	b.stop()
+	b.body.Close()
 }
 
 // awaitContinue waits until the server asks for the body, or long enough: "a
@@ -67,8 +83,12 @@ func (b *bodySender) run() {
 // 9110 §10.1.1.
 func (b *bodySender) awaitContinue() {
 	limit := b.c.t.expectTimeout()
-	b.x.enter(timeline.Wait, timeline.Unknown)
-	b.x.note("for 100 (Continue)")
+	b.mu.Lock()
+	if !b.head && !b.stopped {
+		b.x.enter(timeline.Wait, timeline.Unknown)
+		b.x.note("for 100 (Continue)")
+	}
+	b.mu.Unlock()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
@@ -77,6 +97,7 @@ func (b *bodySender) awaitContinue() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.decideLocked() // what is answered from now on comes too late to stop it
 	if !b.head && !b.stopped {
 		b.x.enter(timeline.Send, timeline.Unknown)
 	}
@@ -203,13 +224,10 @@ func (b *bodySender) stop() error {
 		return nil
 	}
 	b.mu.Lock()
-	fault, before := b.fault, b.stopped
+	fault := b.fault
 	b.stopped = true
 	b.decideLocked()
 	b.mu.Unlock()
-	if before {
-		return fault
-	}
 	timer := time.NewTimer(readWait)
 	defer timer.Stop()
 	select {

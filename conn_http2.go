@@ -280,10 +280,8 @@ func (st *stream) end(err error) error {
 	if err != nil {
 		if why := gaveUp(st.x); why != nil {
 			err = why
-		} else if st.c.t.life().Err() != nil {
-			err = ErrClosed
 		}
-		err = &Error{Step: timeline.Receive, Origin: st.x.origin.String(), Sent: true, Err: err, exchange: &st.x.Exchange}
+		err = st.fault(err)
 	}
 	if st.ended.Swap(true) {
 		return err
@@ -299,11 +297,17 @@ func (st *stream) end(err error) error {
 	return err
 }
 
+// fault is an error as the reader of the body gets it.
+func (st *stream) fault(err error) error {
+	return &Error{Step: timeline.Receive, Origin: st.x.origin.String(), Sent: true, Err: err, exchange: &st.x.Exchange}
+}
+
 // An http2Body is the body of a response on a stream.
 type http2Body struct {
 	*stream
-	body   io.ReadCloser
-	failed error // what a Read returned; belongs to who reads
+	body    io.ReadCloser
+	closing atomic.Bool // Close was called
+	failed  error       // what a Read returned; belongs to who reads
 }
 
 // Timeline implements timeline.Carrier.
@@ -318,9 +322,9 @@ func (b *http2Body) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF:
 		b.end(nil)
-	case err != nil && b.ended.Load():
-		b.failed = ErrBodyClosed
-		return n, ErrBodyClosed
+	case err != nil && b.closing.Load():
+		b.failed = b.fault(ErrBodyClosed)
+		return n, b.failed
 	case err != nil:
 		b.failed = b.end(err)
 		return n, b.failed
@@ -330,6 +334,7 @@ func (b *http2Body) Read(p []byte) (int, error) {
 
 // Close implements io.Closer. A stream whose body is not over is reset.
 func (b *http2Body) Close() error {
+	b.closing.Store(true)
 	err := b.body.Close()
 	b.end(nil)
 	return err

@@ -129,7 +129,9 @@ func (c *http1Conn) await(x *exchange, t *turn) error {
 // leave gives up a place in the line. Somebody has to read the answer that will
 // come, and the slot is held until then.
 func (c *http1Conn) leave(x *exchange, t *turn) error {
-	c.t.work.Add(1)
+	if !c.t.admit() {
+		return &lost{err: gaveUp(x), step: timeline.Wait, written: true, canceled: true, left: true, cutShort: true}
+	}
 	go c.discard(t, x.Method)
 	return &lost{err: gaveUp(x), step: timeline.Wait, written: true, canceled: true, left: true, slotKept: true}
 }

@@ -71,6 +71,9 @@ var stepWords = [timeline.NumPhases]string{
 
 // Error returns one line: the step, the origin and the cause.
 func (e *Error) Error() string {
+	if errors.As(e.Err, new(*requestError)) {
+		return e.Err.Error()
+	}
 	return stepWords[e.Step] + " " + e.Origin + ": " + plain(e.Err)
 }
 
@@ -165,6 +168,12 @@ func plain(err error) string {
 	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	return strings.TrimPrefix(line, "tls: ")
 }
+
+// A requestError is what is wrong with a request that was not sent for it.
+type requestError struct{ err error }
+
+func (e *requestError) Error() string { return "invalid request: " + e.err.Error() }
+func (e *requestError) Unwrap() error { return e.err }
 
 // A dialError is what became of all addresses of a name.
 type dialError struct {

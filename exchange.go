@@ -167,10 +167,6 @@ func (x *exchange) failure(step timeline.Phase, sent bool, err error) error {
 
 // rewind makes the request's body ready to be sent once more.
 func (x *exchange) rewind() error {
-	if x.body.untouched() {
-		x.body = x.body.handOver()
-		return nil
-	}
 	x.body.Close()
 	body, err := x.req.GetBody()
 	if err != nil {

@@ -66,6 +66,7 @@ type originPool struct {
 	untold      string     // what was learned when nobody was there to tell it
 	turnedAway  int        // dials refused, one after the other, while nothing was open
 	multiplexed bool       // its newest connection speaks HTTP/2
+	shared      int        // connections among conns that speak HTTP/2
 	limit       int        // connections it bears, as learned; 0: nothing learned
 	limitUntil  time.Time  // when to forget that
 	broken      int        // pipelines lost without notice, one after the other
@@ -250,7 +251,7 @@ func (p *pool) pickLocked(o *originPool, tr traits, now time.Time) (*pooled, str
 		}
 		o.rest(pc)
 	}
-	if p.strategy.depth() == 1 && !o.multiplexed {
+	if p.strategy.depth() == 1 && o.shared == 0 {
 		return nil, ""
 	}
 	views := make([]connView, len(o.conns))
@@ -302,6 +303,9 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([
 	pc.index = len(d.to.conns)
 	d.to.conns = append(d.to.conns, pc)
 	d.to.rest(pc)
+	if c.multiplexed() {
+		d.to.shared++
+	}
 	c.pooledAs(pc)
 	if d.to.limit > 0 {
 		d.to.limit = max(d.to.limit, d.to.open())

@@ -38,6 +38,9 @@ func (p *pool) dropLocked(pc *pooled, now time.Time) {
 	if pc.draining {
 		o.leaving--
 	}
+	if pc.conn.multiplexed() {
+		o.shared--
+	}
 	last := len(o.conns) - 1
 	o.conns[pc.index] = o.conns[last]
 	o.conns[pc.index].index = pc.index

@@ -80,7 +80,9 @@ type Transport struct {
 	h2     *http.Transport // makes HTTP/2 connections
 	sweep  *time.Timer
 
-	work sync.WaitGroup // every goroutine the Transport started
+	work   sync.WaitGroup // every goroutine the Transport started, but for dials
+	workMu sync.Mutex
+	closed bool // guarded by workMu: no goroutine may be started any more
 }
 
 const (
@@ -155,11 +157,13 @@ func (t *Transport) life() context.Context {
 // exchange, and records. The error is an *Error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := t.begin(req, time.Now())
+	if req.URL != nil {
+		x.origin = originOf(req)
+	}
 	if err := checkRequest(req, t.Strategy); err != nil {
 		x.body.Close()
-		return nil, x.failure(timeline.Queue, false, err)
+		return nil, x.failure(timeline.Queue, false, &requestError{err})
 	}
-	x.origin = originOf(req)
 	sent := false
 	for uncounted := 0; ; {
 		s, err := t.takeSlot(x)
@@ -183,9 +187,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			uncounted++ // others got on meanwhile: there is an end to it
 		}
 		tr := x.traits
-		tr.rewindable = tr.rewindable || x.body.untouched()
+		whole := false
+		x.body, whole = x.body.reclaim()
+		tr.rewindable = tr.rewindable || whole
 		again, why := mayRetry(l, tr, x.Tries-uncounted, t.pool().proven(s))
-		if again {
+		if again && !whole {
 			if err := x.rewind(); err != nil {
 				again, l.err = false, err
 			}
@@ -204,6 +210,7 @@ func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
 		return
 	}
 	v := verdict{close: l.err.Error(), refused: l.refused, cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), others: l.others, rude: true}
+	v.unused = l.left && l.canceled && !l.written // it never stood in the line
 	if l.fine || (l.left && l.canceled && !l.cutShort) {
 		v.close = "" // one stream of several, or it left before its request was written
 	}
@@ -291,17 +298,37 @@ func (t *Transport) release(s slot, v verdict) (remark string) {
 		s.conn.close()
 		t.startDials(t.pool().drop(s.pooled, time.Now()))
 	case closeIt:
-		t.work.Add(1)
-		go t.finishConn(s.pooled)
+		t.finishConn(s.pooled)
 	}
 	return remark
 }
 
 // finishConn ends a connection in the ordinary way, and makes room for another.
 func (t *Transport) finishConn(pc *pooled) {
+	if t.admit() {
+		go t.awaitEnd(pc)
+		return
+	}
+	pc.conn.close()
+	t.startDials(t.pool().drop(pc, time.Now()))
+}
+
+// awaitEnd waits until the server has closed a connection.
+func (t *Transport) awaitEnd(pc *pooled) {
 	defer t.work.Done()
 	pc.conn.finish()
 	t.startDials(t.pool().drop(pc, time.Now()))
+}
+
+// admit counts one more goroutine, which calls work.Done when it ends. It
+// reports false once the Transport is closed: no more may begin.
+func (t *Transport) admit() bool {
+	t.workMu.Lock()
+	defer t.workMu.Unlock()
+	if !t.closed {
+		t.work.Add(1)
+	}
+	return !t.closed
 }
 
 // drain lets a connection end whose end was announced.
@@ -309,8 +336,7 @@ func (t *Transport) drain(pc *pooled) {
 	closeIt, orders := t.pool().drain(pc, time.Now())
 	t.startDials(orders)
 	if closeIt {
-		t.work.Add(1)
-		go t.finishConn(pc)
+		t.finishConn(pc)
 	}
 }
 
@@ -352,6 +378,9 @@ func (t *Transport) Close() error {
 	closeAll(closing)
 	t.h2.CloseIdleConnections()
 	t.conns.dials.Wait()
+	t.workMu.Lock()
+	t.closed = true
+	t.workMu.Unlock()
 	t.work.Wait()
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 // RoundTripper that keeps timelines are carriers.
 type Carrier interface {
 	// Timeline returns the exchange's record. It is complete once the body was
-	// read to its end or closed, or the error was returned; before that, only
-	// the goroutine that reads the body may look at it.
+	// read to its end or closed, or the error was returned; before that, it is
+	// still being written and nobody may look at it.
 	Timeline() *Exchange
 }
 

@@ -26,7 +26,7 @@ type Exchange struct {
 	URL    string `json:"url"`
 
 	// Protocol is "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0": the one the response
-	// came in, or the one tried if there was no response. Empty if neither.
+	// came in; empty if none came.
 	Protocol string `json:"protocol"`
 
 	// Status is the final status code, 0 if no response came.
