@@ -240,7 +240,11 @@ func (st *stream) lost(err error) *lost {
 		l.step = timeline.Receive
 	}
 	var timeout net.Error
-	switch why := gaveUp(st.x); {
+	why := gaveUp(st.x)
+	if why == nil && code == processed {
+		code = st.fate(sum, gone)
+	}
+	switch {
 	case why != nil:
 		// Its HEADERS may just be on their way.
 		l.err, l.canceled, l.written = why, true, true
@@ -249,7 +253,7 @@ func (st *stream) lost(err error) *lost {
 		// closed prior to any processing"; streams above a GOAWAY's last one
 		// "were not processed" — RFC 9113 §8.7, §6.8.
 		l.err, l.unprocessed = fmt.Errorf("%s: %w", code, err), true
-		l.refused, l.counted = code == refusedBy && !st.blind, code != goneAway
+		l.refused, l.counted = code == refusedBy && !st.blind, code != goneAway && code != unusable
 	case st.c.meter.plain.Load():
 		l.err, l.answered = fmt.Errorf("%w: it answers in HTTP/1", ErrNoHTTP2), true
 	case st.tooLarge.Load():
@@ -263,6 +267,27 @@ func (st *stream) lost(err error) *lost {
 		l.left, l.fine = true, !errors.Is(l.err, ErrHeaderTimeout)
 	}
 	return l
+}
+
+// fate says what became of a stream that failed and was not given up. ClientConn puts no further streams on a connection on which one was
+// reset with PROTOCOL_ERROR, or which a request wants closed: it drains.
+//
+// "An endpoint that receives a HEADERS frame that causes its advertised concurrent
+// stream limit to be exceeded MUST treat this as a stream error of type
+// PROTOCOL_ERROR or REFUSED_STREAM" — RFC 9113 §5.1.2.
+func (st *stream) fate(sum streamBytes, gone bool) fate {
+	wrong := sum.reset && sum.code == protocolError
+	full := sum.id == 0 && !gone && st.c.cc.Available() == 0
+	if wrong || full {
+		st.c.t.drain(st.s.pooled)
+	}
+	switch {
+	case wrong && st.blind && st.first.Load() == 0 && st.x.traits.idempotent:
+		return tooMany
+	case full:
+		return unusable
+	}
+	return processed
 }
 
 func (st *stream) count(sum streamBytes) {

@@ -183,15 +183,17 @@ func (h *h2peer) reply(id uint32, body string) {
 
 // h2echo answers each request with its path until the connection ends.
 func h2echo(h *h2peer) {
+	posts := map[uint32]bool{}
 	for f := h.next(); f != nil; f = h.next() {
 		switch f := f.(type) {
 		case *http2.MetaHeadersFrame:
 			h.headers(f.StreamID, false, ":status", "200", "x-path", f.PseudoValue("path"))
+			posts[f.StreamID] = !f.StreamEnded()
 			if f.StreamEnded() {
 				h.WriteData(f.StreamID, true, []byte(f.PseudoValue("path")))
 			}
 		case *http2.DataFrame:
-			if f.StreamEnded() {
+			if f.StreamEnded() && posts[f.StreamID] {
 				h.WriteData(f.StreamID, true, []byte("posted"))
 			}
 		}
@@ -564,10 +566,12 @@ func TestHTTP2StreamsLimited(t *testing.T) {
 // until the server shows that it is alive; what comes after it is in the queue.
 func TestHTTP2GivenUpCounts(t *testing.T) {
 	w := watch(t, named(t, "multiplexed"))
-	hear := make(chan struct{})
+	reached, hear := make(chan struct{}), make(chan struct{})
 	srv := serveH2(t, 1, func(h *h2peer) {
+		h.reply(h.wantRequest().id, "known") // from now on the limit is known
 		h.deaf = true
 		r := h.wantRequest()
+		close(reached)
 		h.wantReset(r.id, http2.ErrCodeCancel)
 		ping := false
 		for !ping {
@@ -584,10 +588,11 @@ func TestHTTP2GivenUpCounts(t *testing.T) {
 		h.deaf = false
 		h2echo(h)
 	})
+	wantAnswer(t, w.get(srv.url), "known", 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	first := make(chan answer)
 	go func() { first <- w.do(request(t, "GET", srv.url+"/1", "").WithContext(ctx)) }()
-	eventually(t, "the first is on its way", func() bool { return w.Stats().Open == 1 && w.Stats().Idle == 0 })
+	<-reached
 	cancel()
 	if a := <-first; !errors.Is(a.err, context.Canceled) {
 		t.Errorf("got %v", a.err)
@@ -638,16 +643,19 @@ func TestHTTP2Bursts(t *testing.T) {
 				if secure {
 					w.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 				}
-				// At first the limit is not known, and the server may refuse.
-				for _, cold := range []bool{true, false} {
+				// At first the limit is not known: the server may refuse streams, or end
+				// the connection for one too many. From then on nothing is amiss.
+				for _, known := range []bool{false, true} {
+					conns := map[int]bool{}
 					for i, a := range w.all(srv.URL, 300) {
-						if !cold && a.e.Tries != 1 {
-							t.Errorf("%d took %d tries", i, a.e.Tries)
-						}
+						conns[a.e.Conn.Number] = true
 						wantAnswer(t, a, fmt.Sprintf("/%d", i), a.e.Tries)
-						if a.e.Conn.Number != 1 || a.e.Protocol != "HTTP/2.0" {
-							t.Errorf("%d on connection %d in %s", i, a.e.Conn.Number, a.e.Protocol)
+						if a.e.Protocol != "HTTP/2.0" || (known && a.e.Tries > 1) {
+							t.Errorf("%d in %s after %d tries: %s", i, a.e.Protocol, a.e.Tries, notesOf(a.e))
 						}
+					}
+					if known && len(conns) > 1 {
+						t.Errorf("%d connections", len(conns))
 					}
 				}
 				if n := int(most.Load()); n > limit {
@@ -1060,4 +1068,74 @@ func TestHTTP2HeaderTimeout(t *testing.T) {
 			t.Errorf("on connection %d", b.e.Conn.Number)
 		}
 	})
+}
+
+// TestHTTP2NoLongerUsable: a connection that carries on what it has but takes
+// nothing new, for whatever reason, is left, and nobody fails for it.
+func TestHTTP2NoLongerUsable(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(t *testing.T, w *watched, url string)
+	}{
+		{"the client asks to close", func(t *testing.T, w *watched, url string) {
+			req := request(t, "GET", url+"/last", "")
+			req.Close = true
+			wantAnswer(t, w.do(req), "/last", 1)
+		}},
+		{"the server complains", func(t *testing.T, w *watched, url string) {
+			if a := w.get(url + "/wrong"); a.err == nil {
+				t.Error("a stream that was reset has succeeded")
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := watch(t, named(t, "multiplexed"))
+			srv := serveH2(t, 0, func(h *h2peer) {
+				held := h.wantRequest()
+				h.headers(held.id, false, ":status", "200")
+				r := h.wantRequest()
+				if r.path == "/wrong" {
+					h.WriteRSTStream(r.id, http2.ErrCodeProtocol)
+				} else {
+					h.reply(r.id, r.path)
+				}
+				h.waitForEnd()
+			}, h2echo)
+			held, err := w.RoundTrip(request(t, "GET", srv.url+"/held", ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.spoil(t, w, srv.url)
+			for range 3 {
+				a := w.get(srv.url + "/next")
+				wantAnswer(t, a, "/next", a.e.Tries)
+				if a.e.Conn.Number != 2 || a.e.Tries > 2 {
+					t.Errorf("on connection %d after %d tries", a.e.Conn.Number, a.e.Tries)
+				}
+			}
+			held.Body.Close()
+		})
+	}
+}
+
+// TestHTTP2MoreThanAllowed: "An endpoint that receives a HEADERS frame that causes
+// its advertised concurrent stream limit to be exceeded MUST treat this as a
+// stream error of type PROTOCOL_ERROR or REFUSED_STREAM",
+// https://www.rfc-editor.org/rfc/rfc9113#section-5.1.2. Streams that were begun
+// before the limit was known may do so.
+func TestHTTP2MoreThanAllowed(t *testing.T) {
+	w := watch(t, named(t, "multiplexed"))
+	srv := serve(t, func(p *peer) {
+		script := func(h *h2peer) { // this one says its limits late
+			r := h.wantRequest()
+			h.allow(1)
+			h.WriteRSTStream(r.id, http2.ErrCodeProtocol)
+			h.waitForEnd()
+		}
+		h := &h2peer{peer: p, Framer: http2.NewFramer(p, p.in)}
+		h.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		io.CopyN(io.Discard, p.in, prefaceSize)
+		script(h)
+	}, inHTTP2(1, h2echo)[0])
+	wantAnswer(t, w.get(srv.url+"/x"), "/x", 2)
 }

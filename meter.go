@@ -23,6 +23,7 @@ const (
 	flagEndStream = 0x1 // of DATA and HEADERS
 	flagAck       = 0x1 // of SETTINGS
 
+	protocolError = 0x1 // the error code PROTOCOL_ERROR
 	refusedStream = 0x7 // the error code REFUSED_STREAM
 
 	settingMaxStreams = 0x3 // the parameter SETTINGS_MAX_CONCURRENT_STREAMS
@@ -64,8 +65,9 @@ type streamBytes struct {
 	id             uint32 // 0 until its HEADERS are written
 	taken          bool   // nobody asks any more
 	sent, received timeline.Bytes
-	refused        bool
-	over           bool // the server's side of the stream has ended
+	reset          bool   // by the server
+	code           uint32 // why
+	over           bool   // the server's side of the stream has ended
 }
 
 // A fate says whether the server processed a stream.
@@ -76,6 +78,8 @@ const (
 	refusedBy fate = "the server refused the stream"
 	goneAway  fate = "the server closed the connection before this stream"
 	allGone   fate = "the server closed the connection before its first stream"
+	tooMany   fate = "the server allows fewer streams than were begun before it said so"
+	unusable  fate = "the connection takes no more streams"
 )
 
 func newMeter(c net.Conn, changed func()) *meter {
@@ -130,7 +134,7 @@ func (m *meter) take(s *streamBytes) (streamBytes, fate) {
 	s.taken = true
 	delete(m.streams, s.id)
 	switch {
-	case s.refused:
+	case s.reset && s.code == refusedStream:
 		return *s, refusedBy
 	case s.id == 0:
 		return *s, m.fateLocked(1 << 31)
@@ -235,7 +239,7 @@ func (m *meter) countReceived(f frame) (leaving bool) {
 	case f.kind == frameSettings && f.flags&flagAck == 0:
 		m.coming = append(m.coming, f)
 	case f.kind == frameRSTStream && s != nil:
-		s.refused = f.word == refusedStream
+		s.reset, s.code = true, f.word
 	case f.kind == frameGoAway:
 		m.last = f.word & (1<<31 - 1)
 		leaving = !m.away
