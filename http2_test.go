@@ -167,6 +167,21 @@ func (h *h2peer) waitForEnd() {
 	}
 }
 
+// sync waits until the client has taken in all that was written.
+func (h *h2peer) sync() {
+	h.WritePing(false, [8]byte{'s', 'y', 'n', 'c'})
+	for {
+		f, err := h.ReadFrame()
+		if err != nil {
+			h.t.Errorf("connection %d: ended before the client had taken everything in", h.n)
+			return
+		}
+		if p, ok := f.(*http2.PingFrame); ok && p.IsAck() {
+			return
+		}
+	}
+}
+
 func (h *h2peer) headers(id uint32, end bool, pairs ...string) {
 	h.block.Reset()
 	for i := 0; i < len(pairs); i += 2 {
@@ -842,6 +857,7 @@ func TestHTTP2Interim(t *testing.T) {
 			for range 20 {
 				h.headers(r.id, false, ":status", "103", "link", "</style.css>; rel=preload")
 			}
+			h.sync()
 			time.Sleep(5 * time.Second) // of virtual time: what the server takes
 			h.reply(r.id, "final")
 			h.waitForEnd()
@@ -1125,17 +1141,40 @@ func TestHTTP2NoLongerUsable(t *testing.T) {
 // before the limit was known may do so.
 func TestHTTP2MoreThanAllowed(t *testing.T) {
 	w := watch(t, named(t, "multiplexed"))
-	srv := serve(t, func(p *peer) {
-		script := func(h *h2peer) { // this one says its limits late
-			r := h.wantRequest()
-			h.allow(1)
-			h.WriteRSTStream(r.id, http2.ErrCodeProtocol)
-			h.waitForEnd()
-		}
+	again := make(chan string, 1)
+	srv := serve(t, func(p *peer) { // it says its limit late
 		h := &h2peer{peer: p, Framer: http2.NewFramer(p, p.in)}
 		h.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		h.enc = hpack.NewEncoder(&h.block)
 		io.CopyN(io.Discard, p.in, prefaceSize)
-		script(h)
+		first, second := h.wantRequest(), h.wantRequest()
+		again <- second.path
+		h.allow(1)
+		h.headers(first.id, false, ":status", "200")
+		h.WriteRSTStream(second.id, http2.ErrCodeProtocol)
+		h.WriteData(first.id, false, []byte("and it goes on"))
+		h.waitForEnd()
 	}, inHTTP2(1, h2echo)[0])
-	wantAnswer(t, w.get(srv.url+"/x"), "/x", 2)
+	held := make(chan *http.Response, 2)
+	for i := range 2 {
+		go func() {
+			resp, err := w.RoundTrip(request(t, "GET", fmt.Sprintf("%s/%d", srv.url, i), ""))
+			if err != nil {
+				t.Error(err)
+			}
+			held <- resp
+		}()
+	}
+	path := <-again
+	for range 2 {
+		resp := <-held
+		if resp == nil {
+			continue
+		}
+		defer resp.Body.Close()
+		e := TimelineOf(resp)
+		if tries := map[bool]int{true: 2, false: 1}[resp.Request.URL.Path == path]; e.Tries != tries || e.Conn.Number != tries {
+			t.Errorf("%s is on connection %d after %d tries: %s", e.URL, e.Conn.Number, e.Tries, notesOf(e))
+		}
+	}
 }

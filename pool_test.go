@@ -363,9 +363,18 @@ func (g *poolGame) check() {
 	if got := g.tr.Stats(); got != want {
 		g.fatalf("stats are %+v, want %+v", got, want)
 	}
+	open := 0
+	for _, pc := range o.conns {
+		if !pc.draining {
+			open++
+		}
+	}
+	if open != o.open() {
+		g.fatalf("%d count as open, %d are", o.open(), open)
+	}
 	limit := g.tr.Strategy.Conns
-	if limit > 0 && o.open()+o.dialling > limit {
-		g.fatalf("%d open and %d being opened, %d are allowed", o.open(), o.dialling, limit)
+	if limit > 0 && open+len(g.orders) > limit {
+		g.fatalf("%d open and %d being opened, %d are allowed", open, len(g.orders), limit)
 	}
 	if g.served+g.gone+len(g.waiting) != g.numbers {
 		g.fatalf("%d served, %d failed or left, %d wait of %d", g.served, g.gone, len(g.waiting), g.numbers)
