@@ -330,7 +330,7 @@ func TestDialOutlivesItsExchange(t *testing.T) {
 		t.Error("the dial was cancelled with the exchange")
 	}
 	g.reply <- func() (net.Conn, error) { return net.Dial("tcp", strings.TrimPrefix(srv.url, "http://")) }
-	eventually(t, "the connection is kept", func() bool { return w.Stats() == Stats{Open: 1, Idle: 1} })
+	eventually(t, "the connection is kept", func() bool { s := w.Stats(); return s.Open == 1 && s.Idle == 1 })
 	b := w.get(srv.url + "/2")
 	wantAnswer(t, b, "/2", 1)
 	if b.e.Nth != 1 || b.e.Conn.Number != 1 || b.e.Reason != "new connection: 1 of 1 open" || b.e.In(timeline.Connect) != 0 {
@@ -548,7 +548,7 @@ func TestCloseIdleConnections(t *testing.T) {
 			w := watch(t, named(t, name))
 			w.get(srv.URL)
 			w.CloseIdleConnections()
-			eventually(t, "nothing is open", func() bool { return w.Stats() == Stats{} })
+			eventually(t, "nothing is open", func() bool { return w.Stats().Open == 0 })
 			done := make(chan answer)
 			go func() { done <- w.get(srv.URL + "/hold") }()
 			<-held

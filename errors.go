@@ -20,6 +20,13 @@ var (
 	// ErrClosed means that the Transport was closed.
 	ErrClosed = errors.New("transport is closed")
 
+	// ErrQueueTimeout means that QueueTimeout passed before there was a slot: the
+	// pool's limit, not the request's.
+	ErrQueueTimeout error = &limitError{"no connection was free in time", true}
+
+	// ErrQueueFull means that MaxWaiting exchanges wait for that origin already.
+	ErrQueueFull = errors.New("too many exchanges wait for a connection already")
+
 	// ErrHeaderTooLarge means that a response's head passed MaxResponseHeaderBytes.
 	ErrHeaderTooLarge = errors.New("response header is too large")
 
@@ -168,6 +175,16 @@ func plain(err error) string {
 	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	return strings.TrimPrefix(line, "tls: ")
 }
+
+// A limitError is a limit of linger's that was reached.
+type limitError struct {
+	text    string
+	timeout bool
+}
+
+func (e *limitError) Error() string   { return e.text }
+func (e *limitError) Timeout() bool   { return e.timeout }
+func (e *limitError) Temporary() bool { return e.timeout }
 
 // A requestError is what is wrong with a request that was not sent for it.
 type requestError struct{ err error }

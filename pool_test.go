@@ -359,9 +359,9 @@ func (g *poolGame) check() {
 			busy++
 		}
 	}
-	want := Stats{Open: len(o.conns), Idle: len(o.conns) - busy, Dialling: len(g.orders), Waiting: len(g.waiting)}
-	if got := g.tr.Stats(); got != want {
-		g.fatalf("stats are %+v, want %+v", got, want)
+	want := [...]int{len(o.conns), len(o.conns) - busy, len(g.orders), len(g.waiting)}
+	if s := g.tr.Stats(); want != [...]int{s.Open, s.Idle, s.Dialling, s.Waiting} {
+		g.fatalf("stats are %+v, want open, idle, dialling, waiting %v", s, want)
 	}
 	open := 0
 	for _, pc := range o.conns {

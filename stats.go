@@ -1,12 +1,96 @@
 package linger
 
-// Stats says what a Transport's pool holds now, over all origins.
+import (
+	"time"
+
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// What a Transport shows of its pool.
+
+// Stats says what a Transport's pool holds now and what it has done so far: over
+// all origins, and for each that is still known.
 type Stats struct {
+	Counts
+	Origins map[string]Counts // by origin: "https://example.com:443"
+}
+
+// Counts are those of one origin, or of all. Open is always Idle and Active and
+// those being closed together.
+type Counts struct {
 	Open     int // connections that are open, those being closed included
 	Idle     int // of these, without an exchange on them
+	Active   int // of these, with one or more
 	Dialling int // connections being opened
 	Waiting  int // exchanges that wait for a slot
+
+	Exchanges   int64                 // slots lent so far
+	Waited      int64                 // exchanges that had to wait for one
+	WaitTime    time.Duration         // how long they waited together
+	Opened      int64                 // connections opened so far
+	DialsFailed int64                 // dials that came to nothing
+	Closed      map[CloseReason]int64 // connections closed so far, and why
+	Retried     map[RetryReason]int64 // exchanges put on a connection once more, and why
+	Protocols   map[string]int        // open connections of each protocol: "HTTP/1.1", "HTTP/2.0"
 }
+
+// A CloseReason says why a connection ended. There are few, so that they may
+// label a metric; the timelines of the exchanges on it say more.
+type CloseReason string
+
+const (
+	CloseIdle        CloseReason = "idle"            // nothing was on it for IdleConnTimeout
+	CloseIdleLimit   CloseReason = "idle limit"      // more were idle than MaxIdleConns allows
+	CloseMadeRoom    CloseReason = "made room"       // for another connection, at MaxConns
+	CloseAge         CloseReason = "age"             // MaxConnAge
+	CloseExchanges   CloseReason = "exchanges"       // Strategy.Exchanges
+	CloseAsked       CloseReason = "asked"           // the request asked for it
+	CloseAnnounced   CloseReason = "announced"       // the server said that it would: Connection: close, GOAWAY
+	CloseByServer    CloseReason = "server"          // the server closed it while it was idle
+	CloseCut         CloseReason = "cut"             // it ended in the middle of an exchange
+	CloseGivenUp     CloseReason = "given up"        // the caller gave up an exchange on it, or did not read its body
+	CloseBroken      CloseReason = "broken"          // the server broke the protocol, or sent bytes unasked
+	CloseTimeout     CloseReason = "timeout"         // ResponseHeaderTimeout, or a PING was not answered
+	CloseHandedOver  CloseReason = "handed over"     // it is no HTTP connection any more: Upgrade, CONNECT
+	CloseByCaller    CloseReason = "caller"          // Close, Shutdown, CloseIdleConnections
+	CloseNetworkGone CloseReason = "network changed" // NetworkChanged
+)
+
+// A RetryReason says why an exchange was put on another connection.
+type RetryReason string
+
+const (
+	RetryStale       RetryReason = "idle connection dropped" // found ended before anything was sent
+	RetryUnsent      RetryReason = "nothing sent"            // the connection failed before the request
+	RetryUnprocessed RetryReason = "not processed"           // the server said so: GOAWAY, REFUSED_STREAM, close in a pipeline
+	RetryLost        RetryReason = "connection lost"         // before an answer, and the request is idempotent
+)
+
+// A Connection is what Connections says of one connection.
+type Connection struct {
+	timeline.Conn
+
+	Origin   string // "https://example.com:443"
+	Protocol string // "HTTP/1.1", "HTTP/2.0"
+	State    ConnState
+	Uses     int // exchanges put on it so far
+	InFlight int // exchanges on it now
+	Opened   time.Time
+	LastUsed time.Time // when the last exchange on it began or ended
+
+	Sent, Received int64 // octets, as TLS or HTTP wrote them; those of HTTP/2 include its frames
+}
+
+// A ConnState is where a connection stands in its life; it only goes on.
+type ConnState uint8
+
+const (
+	ConnIdle    ConnState = iota // open, with nothing on it
+	ConnActive                   // with one exchange or more
+	ConnLeaving                  // takes no more exchanges; those on it end in peace
+	ConnClosing                  // nothing is on it; it is being closed
+	ConnGone                     // closed
+)
 
 // Stats returns the counts as they are now.
 func (t *Transport) Stats() Stats {

@@ -28,7 +28,24 @@ type Strategy struct {
 
 	// Protocol is the version spoken. The zero value negotiates it.
 	Protocol Protocol
+
+	// Reuse says which of several connections with a free slot an exchange gets.
+	Reuse Reuse
 }
+
+// Reuse is an order in which connections are used again.
+type Reuse uint8
+
+const (
+	// LastUsed takes the connection that was used last, of those that share
+	// exchanges the least loaded: few connections stay warm, the others may end.
+	LastUsed Reuse = iota
+	// LeastLoaded takes the one with the fewest exchanges on it, of several the
+	// one that has carried the fewest so far.
+	LeastLoaded
+	// RoundRobin takes each in turn.
+	RoundRobin
+)
 
 // A Protocol is a version of HTTP to speak.
 type Protocol uint8

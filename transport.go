@@ -2,15 +2,11 @@ package linger
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"iter"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -18,80 +14,7 @@ import (
 	"github.com/lingerhttp/linger/timeline"
 )
 
-// A Transport is an http.RoundTripper that manages connections by a Strategy and
-// accounts for the time of each exchange. Its zero value works. It may be used
-// by many goroutines at once; its fields must not be changed once it is in use.
-//
-// It does not yet do all that http.Transport does: it uses no proxy, decodes no
-// gzip, hands no connection over after 101 (Switching Protocols), which is an
-// error, and calls no httptrace hooks on HTTP/1.
-type Transport struct {
-	// Strategy says how exchanges share connections. The zero Strategy keeps
-	// connections, opens as many as needed and negotiates the protocol.
-	Strategy Strategy
-
-	// Observe, if set, is called once for each exchange when it has ended, in the
-	// goroutine that ended it. It must not change the exchange or wait for
-	// another one.
-	Observe func(*timeline.Exchange)
-
-	// TLSClientConfig is the configuration of TLS; nil means the zero Config. The
-	// Strategy's Protocol decides NextProtos.
-	TLSClientConfig *tls.Config
-
-	// DialContext opens a TCP connection to "host:port" in place of linger's own
-	// dialling, which then does not look up names either. nil means that linger
-	// dials.
-	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	// Resolve returns the addresses of a host, the preferred first. nil means the
-	// function Resolve: the system's resolver.
-	Resolve func(ctx context.Context, host, port string) ([]netip.AddrPort, error)
-
-	// DialTimeout limits opening one connection, from the look-up of its name to
-	// the end of the TLS handshake. 0 means 30 seconds, negative no limit.
-	DialTimeout time.Duration
-
-	// ResponseHeaderTimeout limits the time from a wholly written request, or from the
-	// answer before it in a pipeline, to the end of the response's head. 0 means
-	// no limit.
-	ResponseHeaderTimeout time.Duration
-
-	// ExpectContinueTimeout limits how long a request with "Expect: 100-continue"
-	// waits for the server to ask for its body, before it is sent all the same. 0
-	// means 1 second, negative not to wait.
-	ExpectContinueTimeout time.Duration
-
-	// MaxResponseHeaderBytes bounds the heads of a response, interim ones
-	// included. 0 means 1 MiB.
-	MaxResponseHeaderBytes int
-
-	// IdleConnTimeout is how long a connection is kept without an exchange on it.
-	// 0 means 90 seconds, as http.DefaultTransport has it; negative no limit.
-	IdleConnTimeout time.Duration
-
-	exchanges   atomic.Int64
-	connections atomic.Int64
-
-	start  sync.Once // sets what follows
-	conns  pool
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	h2     *http.Transport // makes HTTP/2 connections
-	sweep  *time.Timer
-
-	work   sync.WaitGroup // every goroutine the Transport started, but for dials
-	workMu sync.Mutex
-	closed bool // guarded by workMu: no goroutine may be started any more
-}
-
 const (
-	defaultMaxHeader   = 1 << 20
-	defaultIdleTimeout = 90 * time.Second
-
-	// defaultExpectTimeout is http.DefaultTransport's.
-	defaultExpectTimeout = time.Second
-
 	// maxTries is how often one exchange is put on a connection at the most, not
 	// counting those that were not lost by it: it was not processed, or stood
 	// behind another.
@@ -101,37 +24,6 @@ const (
 	// cuts its only connection: it may still count those of a client before.
 	unprovenTries = 3
 )
-
-func (t *Transport) maxHeader() int {
-	if t.MaxResponseHeaderBytes > 0 {
-		return t.MaxResponseHeaderBytes
-	}
-	return defaultMaxHeader
-}
-
-func (t *Transport) dialTimeout() time.Duration {
-	switch {
-	case t.DialTimeout > 0:
-		return t.DialTimeout
-	case t.DialTimeout < 0:
-		return 1<<63 - 1
-	}
-	return defaultDialTimeout
-}
-
-func (t *Transport) expectTimeout() time.Duration {
-	if t.ExpectContinueTimeout == 0 {
-		return defaultExpectTimeout
-	}
-	return t.ExpectContinueTimeout
-}
-
-func (t *Transport) idleTimeout() time.Duration {
-	if t.IdleConnTimeout == 0 {
-		return defaultIdleTimeout
-	}
-	return t.IdleConnTimeout
-}
 
 func (t *Transport) init() {
 	t.ctx, t.cancel = context.WithCancel(context.Background())

@@ -1,0 +1,205 @@
+package linger
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// What a Transport may be told, and what it does if it is not.
+
+// A Transport is an http.RoundTripper that manages connections by a Strategy and
+// accounts for the time of each exchange. Its zero value works. It may be used
+// by many goroutines at once; its fields must not be changed once it is in use.
+//
+// It stands in the place of http.Transport: docs/differences.md lists what it does
+// otherwise, and why.
+type Transport struct {
+	// Strategy says how exchanges share connections. The zero Strategy keeps
+	// connections, opens as many as needed and negotiates the protocol.
+	Strategy Strategy
+
+	// Observe, if set, is called once for each exchange when it has ended, in the
+	// goroutine that ended it. It must not change the exchange or wait for
+	// another one.
+	Observe func(*timeline.Exchange)
+
+	// Proxy returns the proxy for a request, or nil for none. Its scheme is http,
+	// https, socks5 or socks5h; "" means http. A nil Proxy means none:
+	// http.DefaultTransport has http.ProxyFromEnvironment here.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// ProxyConnectHeader is sent with CONNECT requests to proxies.
+	ProxyConnectHeader http.Header
+
+	// GetProxyConnectHeader, if set, returns the fields to send with a CONNECT to
+	// target ("host:port") through proxyURL, in place of ProxyConnectHeader. An
+	// error fails the dial.
+	GetProxyConnectHeader func(ctx context.Context, proxyURL *url.URL, target string) (http.Header, error)
+
+	// OnProxyConnectResponse, if set, sees the proxy's answer to a CONNECT before
+	// its status is judged. An error fails the dial.
+	OnProxyConnectResponse func(ctx context.Context, proxyURL *url.URL, connectReq *http.Request, connectRes *http.Response) error
+
+	// DialContext opens a connection to "host:port" in place of linger's own
+	// dialling, which then does not look up names either: to a Unix socket, for
+	// instance. nil means that linger dials.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// DialTLSContext opens a connection to "host:port" and shakes hands on it, for
+	// https requests without a proxy. If the connection has a ConnectionState
+	// method as *tls.Conn does, the protocol agreed there is spoken on it. nil
+	// means DialContext and TLSClientConfig.
+	DialTLSContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// TLSClientConfig is the configuration of TLS; nil means the zero Config. The
+	// protocols spoken decide NextProtos.
+	TLSClientConfig *tls.Config
+
+	// Resolve returns the addresses of a host, the preferred first. nil means the
+	// function Resolve: the system's resolver. It is asked anew for each
+	// connection.
+	Resolve func(ctx context.Context, host, port string) ([]netip.AddrPort, error)
+
+	// DialTimeout limits opening one connection, from the look-up of its name to
+	// the end of the TLS handshake. 0 means 30 seconds, negative no limit.
+	DialTimeout time.Duration
+
+	// TLSHandshakeTimeout limits the TLS handshake alone. 0 means 10 seconds, as
+	// http.DefaultTransport has it; negative no limit but DialTimeout.
+	TLSHandshakeTimeout time.Duration
+
+	// BackupDelay is how long an attempt to connect may take before another one is
+	// made beside it to the same address: its first packet may have been lost, and
+	// the kernel sends it again only after a second (RFC 6298 §2.1). 0 means 250
+	// ms, negative no such attempt.
+	BackupDelay time.Duration
+
+	// ResponseHeaderTimeout limits the time from a wholly written request, or from the
+	// answer before it in a pipeline, to the end of the response's head. 0 means
+	// no limit.
+	ResponseHeaderTimeout time.Duration
+
+	// ExpectContinueTimeout limits how long a request with "Expect: 100-continue"
+	// waits for the server to ask for its body, before it is sent all the same. 0
+	// means 1 second, negative not to wait.
+	ExpectContinueTimeout time.Duration
+
+	// MaxResponseHeaderBytes bounds the heads of a response, interim ones
+	// included. 0 means 1 MiB.
+	MaxResponseHeaderBytes int
+
+	// DisableCompression, if true, does not ask for gzip. Otherwise linger asks for
+	// it where the request does not say what it accepts, and decodes it.
+	DisableCompression bool
+
+	// Protocols is the set of protocols that may be spoken; nil means HTTP/1 and,
+	// over TLS, HTTP/2. The Strategy's Protocol narrows it.
+	Protocols *http.Protocols
+
+	// HTTP2 configures HTTP/2, nil for the defaults. Its zero SendPingTimeout means
+	// 15 seconds here; negative, no PINGs.
+	HTTP2 *http.HTTP2Config
+
+	// MaxConns bounds the connections in all, those being opened included. 0 means
+	// no limit. At the limit the connection that was idle for longest, of whatever
+	// origin, makes room. Strategy.Conns bounds those of one origin.
+	MaxConns int
+
+	// MaxIdleConns bounds the idle connections in all, MaxIdleConnsPerOrigin those
+	// of one origin: beyond it, the one that was idle for longest is closed. 0
+	// means no limit.
+	MaxIdleConns          int
+	MaxIdleConnsPerOrigin int
+
+	// MaxWaiting bounds the exchanges that wait for a slot of one origin: beyond it
+	// an exchange fails at once with ErrQueueFull. 0 means no limit.
+	MaxWaiting int
+
+	// QueueTimeout limits how long an exchange waits for a slot, dialling
+	// included; then it fails with ErrQueueTimeout. 0 means no limit but the
+	// request's own.
+	QueueTimeout time.Duration
+
+	// IdleConnTimeout is how long a connection is kept without an exchange on it,
+	// by the monotonic and by the wall clock: a machine may have slept. A server's
+	// "Keep-Alive: timeout=" shortens it. 0 means 90 seconds, as
+	// http.DefaultTransport has it; negative no limit.
+	IdleConnTimeout time.Duration
+
+	// MaxConnAge is how long a connection may take new exchanges. 0 means no
+	// limit. Strategy.Exchanges bounds their number.
+	MaxConnAge time.Duration
+
+	// Jitter is the share, up to 1, by which MaxConnAge and Strategy.Exchanges are
+	// shortened at random for each connection, so that those opened together do
+	// not end together. 0 means 0.1; negative, none.
+	Jitter float64
+
+	exchanges   atomic.Int64
+	connections atomic.Int64
+
+	start  sync.Once // sets what follows
+	conns  pool
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	h2     *http.Transport // makes HTTP/2 connections
+	sweep  *time.Timer
+
+	work   sync.WaitGroup // every goroutine the Transport started, but for dials
+	workMu sync.Mutex
+	closed bool // guarded by workMu: no goroutine may be started any more
+}
+
+const (
+	defaultMaxHeader   = 1 << 20
+	defaultIdleTimeout = 90 * time.Second
+
+	// defaultExpectTimeout is http.DefaultTransport's.
+	defaultExpectTimeout = time.Second
+
+	// forever is a limit that is none.
+	forever time.Duration = 1<<63 - 1
+)
+
+// limit reads a duration whose zero means def and which, negative, means forever.
+func limit(d, def time.Duration) time.Duration {
+	switch {
+	case d > 0:
+		return d
+	case d < 0:
+		return forever
+	}
+	return def
+}
+
+func (t *Transport) dialTimeout() time.Duration { return limit(t.DialTimeout, defaultDialTimeout) }
+
+func (t *Transport) maxHeader() int {
+	if t.MaxResponseHeaderBytes > 0 {
+		return t.MaxResponseHeaderBytes
+	}
+	return defaultMaxHeader
+}
+
+func (t *Transport) expectTimeout() time.Duration {
+	if t.ExpectContinueTimeout == 0 {
+		return defaultExpectTimeout
+	}
+	return t.ExpectContinueTimeout
+}
+
+func (t *Transport) idleTimeout() time.Duration {
+	if t.IdleConnTimeout == 0 {
+		return defaultIdleTimeout
+	}
+	return t.IdleConnTimeout
+}
