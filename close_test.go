@@ -177,7 +177,9 @@ func TestUnusedConnectionIsNotSpent(t *testing.T) {
 	w := watch(t, named(t, "serial"))
 	ctx, cancel := context.WithCancel(context.Background())
 	x := w.begin(request(t, "GET", s.url, "").WithContext(ctx), time.Now())
-	x.origin = originOf(x.req)
+	if err := x.read(x.req, w.Strategy); err != nil {
+		t.Fatal(err)
+	}
 	_, wait, orders := w.pool().acquire(x, time.Now())
 	w.startDials(orders)
 	<-wait.ready

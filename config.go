@@ -145,6 +145,7 @@ type Transport struct {
 	Jitter float64
 
 	exchanges   atomic.Int64
+	book        addressBook
 	connections atomic.Int64
 
 	start  sync.Once // sets what follows

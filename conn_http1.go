@@ -263,7 +263,7 @@ func (c *http1Conn) whyClose(x *exchange, head *http1.Response, f http1.Framing)
 	switch {
 	case f.MustClose != "":
 		return f.MustClose
-	case asksToClose(x.req, c.t.Strategy):
+	case x.closes:
 		return "linger asked for it"
 	case x.Method == "CONNECT" && head.Status/100 == 2:
 		return "it has become a tunnel"

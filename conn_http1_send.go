@@ -6,13 +6,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
@@ -48,8 +44,8 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		}
 	}
 	x.sending(t.nth)
-	length := outgoingLength(x.req)
-	c.out = appendHead(c.out[:0], x.req, c.t.Strategy, length)
+	length := x.length
+	c.out = appendHead(c.out[:0], x, c.t.Strategy)
 	head := len(c.out)
 	inline := length > 0 && length <= inlineBody && inMemory(x.req) && !expects(x.req)
 	if inline {
@@ -72,14 +68,6 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	go t.body.run()
 	return nil
 }
-
-// inMemory says whether reading a request's body cannot block: it is one that
-// http.NewRequest has made of a buffer, a byte slice or a string.
-func inMemory(req *http.Request) bool {
-	return req.GetBody != nil && reflect.TypeOf(req.Body) == memoryBody
-}
-
-var memoryBody = reflect.TypeOf(io.NopCloser(strings.NewReader("")))
 
 // write writes what is in c.out, of which the first octets are the head. An
 // error means that the exchange is lost; if the request was cut otherwise, an
@@ -146,46 +134,29 @@ func (c *http1Conn) appendBody(x *exchange, length int) error {
 
 var errLongBody = errors.New("request body is longer than its ContentLength")
 
-// outgoingLength is the length of a request's body, -1 if it is not known.
-func outgoingLength(req *http.Request) int64 {
-	switch {
-	case req.Body == nil || req.Body == http.NoBody:
-		return 0
-	case req.ContentLength > 0:
-		return req.ContentLength
-	}
-	return -1
-}
-
 // appendHead writes a request's head in the order of RFC 9112 §3: request line,
 // Host, the framing of the body, the caller's fields sorted by name, so that
 // the same request has the same bytes.
-func appendHead(b []byte, req *http.Request, s Strategy, length int64) []byte {
-	b = append(b, methodOf(req)...)
+func appendHead(b []byte, x *exchange, s Strategy) []byte {
+	req := x.req
+	b = append(b, x.Method...)
 	b = append(b, ' ')
-	b = append(b, target(req)...)
+	b = append(b, x.target...)
 	if s.Protocol == HTTP10 {
 		b = append(b, " HTTP/1.0\r\n"...)
 	} else {
 		b = append(b, " HTTP/1.1\r\n"...)
 	}
-	b = appendField(b, "Host", hostOf(req))
+	b = appendField(b, "Host", x.host)
 	if _, ok := req.Header["User-Agent"]; !ok {
 		b = appendField(b, "User-Agent", defaultUserAgent)
 	}
-	b = appendFraming(b, req, length)
-	if asksToClose(req, s) && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
+	b = appendFraming(b, req, x.length)
+	if x.closes && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
 		b = appendField(b, "Connection", "close")
 	}
 	b = appendFields(b, req.Header)
 	return append(b, "\r\n"...)
-}
-
-// asksToClose says whether the request tells the server to close behind it: "A
-// client that sends a "close" connection option MUST NOT send further requests on
-// that connection" — RFC 9112 §9.6.
-func asksToClose(req *http.Request, s Strategy) bool {
-	return req.Close || s.lifetime() == 1 || http1.HasToken(req.Header["Connection"], "close")
 }
 
 const defaultUserAgent = "linger"
@@ -243,84 +214,6 @@ func appendField(b []byte, name, value string) []byte {
 	b = append(b, ": "...)
 	b = append(b, value...)
 	return append(b, "\r\n"...)
-}
-
-// target is the request target in origin form (RFC 9112 §3.2.1), or what the
-// method wants instead of it.
-func target(req *http.Request) string {
-	switch {
-	case req.Method == "CONNECT" && req.URL.Path == "":
-		return hostOf(req)
-	case req.Method == "OPTIONS" && req.URL.Path == "*":
-		return "*"
-	}
-	return req.URL.RequestURI()
-}
-
-func hostOf(req *http.Request) string {
-	host := req.Host
-	if host == "" {
-		host = req.URL.Host
-	}
-	return removeZone(inASCII(host))
-}
-
-// inASCII writes a host name as DNS has it (RFC 5891 §4.4), where it can be.
-func inASCII(host string) string {
-	if ascii, err := httpguts.PunycodeHostPort(host); err == nil {
-		return ascii
-	}
-	return host
-}
-
-// checkRequest finds what must not be put on the wire: a request that could be
-// read as another one.
-func checkRequest(req *http.Request, s Strategy) error {
-	switch {
-	case req.URL == nil:
-		return errors.New("request without a URL")
-	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
-		return fmt.Errorf("unsupported scheme %q: want http or https", req.URL.Scheme)
-	case req.URL.Host == "" || req.URL.Hostname() == "":
-		return errors.New("URL without a host")
-	case !httpguts.ValidHostHeader(inASCII(req.URL.Host)):
-		return fmt.Errorf("invalid host %q", req.URL.Host)
-	case !httpguts.ValidHeaderFieldName(methodOf(req)):
-		return fmt.Errorf("invalid method %q", req.Method)
-	case !httpguts.ValidHostHeader(hostOf(req)):
-		return fmt.Errorf("invalid host %q", hostOf(req))
-	case !validTarget(target(req)):
-		return errors.New("invalid octet in the URL") // which may hold a secret
-	case s.Protocol == HTTP10 && outgoingLength(req) < 0:
-		return errors.New("a request body of unknown length cannot be sent in HTTP/1.0")
-	}
-	if err := checkFields("header", req.Header); err != nil {
-		return err
-	}
-	return checkFields("trailer", req.Trailer)
-}
-
-// validTarget says whether a request target ends where the server will see its
-// end: "No whitespace is allowed in the request-target" — RFC 9112 §3.2.
-func validTarget(target string) bool {
-	for i := range len(target) {
-		if target[i] <= ' ' || target[i] == 0x7f {
-			return false
-		}
-	}
-	return target != ""
-}
-
-func checkFields(where string, h http.Header) error {
-	for name, values := range h {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("invalid %s field name %q", where, name)
-		}
-		if slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
-			return fmt.Errorf("invalid value of the %s field %q", where, name) // the value may be a secret
-		}
-	}
-	return nil
 }
 
 // sent counts bytes of the request that were written.

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -38,12 +36,6 @@ type bodySender struct {
 func (c *http1Conn) newBodySender(x *exchange, length int64) *bodySender {
 	return &bodySender{c: c, x: x, body: x.body, trailer: x.req.Trailer, length: length, expects: expects(x.req),
 		decided: make(chan struct{}), done: make(chan struct{}), hands: make(chan struct{}, 1)}
-}
-
-// expects says whether a request wants to hear 100 (Continue) before its body is
-// sent: RFC 9110 §10.1.1.
-func expects(req *http.Request) bool {
-	return httpguts.HeaderValuesContainsToken(req.Header["Expect"], "100-continue")
 }
 
 func (b *bodySender) run() {

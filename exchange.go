@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -26,19 +24,15 @@ type exchange struct {
 	traits  traits
 	urgency int
 	origin  origin
+	host    string // of the Host field
+	target  string // of the request line
+	length  int64  // of the request's body, -1 if it is not known
+	closes  bool   // the request says that the connection ends with it
 
 	mu    sync.Mutex // guards the record: HTTP/2 and request bodies write it from other goroutines
 	ended bool
 
 	inline [6]timeline.Span // room for the spans of an ordinary exchange
-}
-
-// traits are what decides whether a request may be sent again.
-type traits struct {
-	idempotent bool
-	hasBody    bool
-	alone      bool // nothing may be written behind it: the connection will not be the same after it
-	rewindable bool // it has no body, or GetBody makes a new one
 }
 
 // begin starts the record of a request that was handed over now.
@@ -49,58 +43,9 @@ func (t *Transport) begin(req *http.Request, now time.Time) *exchange {
 	x.Start = now
 	x.Spans = x.inline[:0]
 	x.Enter(timeline.Queue, timeline.Queued, now)
-	if req.URL != nil {
-		x.URL = req.URL.String()
-	}
 	x.urgency = urgencyOf(req.Header)
 	x.traits = traitsOf(req)
 	return x
-}
-
-func methodOf(req *http.Request) string {
-	if req.Method == "" {
-		return http.MethodGet
-	}
-	return req.Method
-}
-
-// traitsOf looks at a request's method and body.
-//
-// "A user agent MUST NOT automatically retry a request with a non-idempotent
-// method unless it has some means to know that the request semantics are
-// actually idempotent" — RFC 9110 §9.2.2. A field Idempotency-Key is such a means.
-func traitsOf(req *http.Request) traits {
-	var tr traits
-	switch methodOf(req) {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		tr.idempotent = true
-	default:
-		_, a := req.Header["Idempotency-Key"]
-		_, b := req.Header["X-Idempotency-Key"]
-		tr.idempotent = a || b
-	}
-	tr.alone = req.Close || req.Method == "CONNECT" || len(req.Header["Upgrade"]) > 0 || http1.HasToken(req.Header["Connection"], "close")
-	tr.hasBody = req.Body != nil && req.Body != http.NoBody
-	tr.rewindable = !tr.hasBody || req.GetBody != nil
-	return tr
-}
-
-// Urgencies of RFC 9218 §4.1: 0 is served first, 3 is the default, 7 is last.
-const (
-	defaultUrgency = 3
-	lastUrgency    = 7
-)
-
-// urgencyOf reads the urgency parameter of a Priority field (RFC 9218 §4).
-func urgencyOf(h http.Header) int {
-	for _, v := range h["Priority"] {
-		for part := range strings.SplitSeq(v, ",") {
-			if u, ok := strings.CutPrefix(strings.TrimSpace(part), "u="); ok && len(u) == 1 && u[0] >= '0' && u[0] <= '0'+lastUrgency {
-				return int(u[0] - '0')
-			}
-		}
-	}
-	return defaultUrgency
 }
 
 // enter begins a span now.

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net"
 	"net/http"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -49,10 +46,7 @@ func (t *Transport) life() context.Context {
 // exchange, and records. The error is an *Error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := t.begin(req, time.Now())
-	if req.URL != nil {
-		x.origin = originOf(req)
-	}
-	if err := checkRequest(req, t.Strategy); err != nil {
+	if err := x.read(req, t.Strategy); err != nil {
 		x.body.Close()
 		return nil, x.failure(timeline.Queue, false, &requestError{err})
 	}
@@ -289,36 +283,6 @@ func stepOf(err error) timeline.Phase {
 		return d.step
 	}
 	return timeline.Queue
-}
-
-// originOf reads the origin of a checked request: RFC 9110 §4.3.1, with the
-// scheme's default port, and the host in lower case and in ASCII.
-func originOf(req *http.Request) origin {
-	host, port := req.URL.Hostname(), req.URL.Port()
-	if ascii, err := httpguts.PunycodeHostPort(host); err == nil {
-		host = ascii
-	}
-	if port == "" {
-		port = "80"
-		if req.URL.Scheme == "https" {
-			port = "443"
-		}
-	}
-	return origin{scheme: req.URL.Scheme, addr: net.JoinHostPort(strings.ToLower(host), port)}
-}
-
-// removeZone takes the zone off an IPv6 address in a Host field: it means
-// nothing to the server (RFC 6874 §1).
-func removeZone(host string) string {
-	if !strings.HasPrefix(host, "[") {
-		return host
-	}
-	end := strings.LastIndexByte(host, ']')
-	zone := strings.LastIndexByte(host[:max(end, 0)], '%')
-	if end < 0 || zone < 0 {
-		return host
-	}
-	return host[:zone] + host[end:]
 }
 
 // listItems yields the non-empty elements of a field's comma-separated list.
