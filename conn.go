@@ -26,6 +26,9 @@ type conn interface {
 	// about names it.
 	about() timeline.Conn
 
+	// below is the socket it stands on, nil if that is not known.
+	below() *wire
+
 	// pooledAs tells it its place in the pool, before it is used.
 	pooledAs(*pooled)
 

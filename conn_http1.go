@@ -50,6 +50,7 @@ func newHTTP1(t *Transport, c net.Conn, socket net.Conn, name timeline.Conn, sta
 }
 
 func (c *http1Conn) about() timeline.Conn { return c.name }
+func (c *http1Conn) below() *wire         { return wireBelow(c.net) }
 func (c *http1Conn) multiplexed() bool    { return false }
 func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }

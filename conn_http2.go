@@ -69,6 +69,7 @@ func (t *Transport) newHTTP2(ctx context.Context, nc net.Conn, name timeline.Con
 }
 
 func (c *http2Conn) about() timeline.Conn { return c.name }
+func (c *http2Conn) below() *wire         { return wireBelow(c.meter.Conn) }
 func (c *http2Conn) multiplexed() bool    { return true }
 func (c *http2Conn) close()               { c.cc.Close() }
 func (c *http2Conn) finish()              { c.cc.Close() }

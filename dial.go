@@ -107,18 +107,18 @@ func (t *Transport) open(ctx context.Context, to origin, r *dialRecord) (conn, e
 		return nil, err
 	}
 	about := timeline.Conn{Number: int(t.connections.Add(1)), Local: addrPort(raw.LocalAddr()), Remote: addrPort(raw.RemoteAddr())}
+	w := &wire{Conn: raw}
 	if to.scheme != "https" {
 		if t.Strategy.Protocol == HTTP2 {
-			return t.newHTTP2(ctx, raw, about, nil)
+			return t.newHTTP2(ctx, w, about, nil)
 		}
-		return newHTTP1(t, raw, raw, about, nil), nil
+		return newHTTP1(t, w, w, about, nil), nil
 	}
-	return t.openTLS(ctx, to, raw, about, r)
+	return t.openTLS(ctx, to, w, about, r)
 }
 
 // openTLS shakes hands on a new connection and goes on in the protocol agreed.
-func (t *Transport) openTLS(ctx context.Context, to origin, raw net.Conn, about timeline.Conn, r *dialRecord) (conn, error) {
-	w := &wire{Conn: raw}
+func (t *Transport) openTLS(ctx context.Context, to origin, w *wire, about timeline.Conn, r *dialRecord) (conn, error) {
 	secured := tls.Client(w, t.tlsConfig(to))
 	start := time.Now()
 	err := secured.HandshakeContext(ctx)
@@ -126,7 +126,7 @@ func (t *Transport) openTLS(ctx context.Context, to origin, raw net.Conn, about 
 	span := dialSpan{phase: timeline.TLS, cause: timeline.TLSHandshake, start: start, end: time.Now(), note: tlsNote(state, err)}
 	r.add(span)
 	if err != nil {
-		raw.Close()
+		w.Close()
 		return nil, &dialError{step: timeline.TLS, err: err}
 	}
 	about.TLS = tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)

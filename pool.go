@@ -48,6 +48,7 @@ type pooled struct {
 	index     int         // in its origin's conns
 	stacked   bool        // it is in its origin's idle
 	dial      *dialRecord // until somebody is the first to use it
+	opened    time.Time
 	idleSince time.Time
 }
 
@@ -297,7 +298,7 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([
 	if p.closed {
 		return nil, ErrClosed
 	}
-	pc := &pooled{conn: c, home: d.to, dial: record, idleSince: now, alone: d.to.broken > 0}
+	pc := &pooled{conn: c, home: d.to, dial: record, opened: now, idleSince: now, alone: d.to.broken > 0}
 	d.to.multiplexed = c.multiplexed()
 	d.to.turnedAway = 0
 	pc.index = len(d.to.conns)

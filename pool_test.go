@@ -28,6 +28,7 @@ type fakeConn struct {
 func (c *fakeConn) roundTrip(*exchange, slot) (*http.Response, error) { panic("not of this test") }
 func (c *fakeConn) multiplexed() bool                                 { return c.streams > 0 }
 func (c *fakeConn) about() timeline.Conn                              { return timeline.Conn{Number: c.number} }
+func (c *fakeConn) below() *wire                                      { return nil }
 func (c *fakeConn) pooledAs(pc *pooled)                               { c.pc = pc }
 func (c *fakeConn) close()                                            { c.closed = true }
 func (c *fakeConn) finish()                                           { c.closed = true }

@@ -3,6 +3,7 @@ package linger
 import (
 	"time"
 
+	"github.com/lingerhttp/linger/sockets"
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -70,15 +71,22 @@ const (
 type Connection struct {
 	timeline.Conn
 
-	Origin   string // "https://example.com:443"
-	Protocol string // "HTTP/1.1", "HTTP/2.0"
-	State    ConnState
-	Uses     int // exchanges put on it so far
-	InFlight int // exchanges on it now
-	Opened   time.Time
-	LastUsed time.Time // when the last exchange on it began or ended
+	Origin   string    `json:"origin"`   // "https://example.com:443"
+	Protocol string    `json:"protocol"` // "HTTP/1.1", "HTTP/2.0"
+	State    ConnState `json:"state"`
+	Uses     int       `json:"uses"`      // exchanges put on it so far
+	InFlight int       `json:"in_flight"` // exchanges on it now
+	Opened   time.Time `json:"opened"`
+	LastUsed time.Time `json:"last_used"` // when the last exchange on it began or ended
 
-	Sent, Received int64 // octets, as TLS or HTTP wrote them; those of HTTP/2 include its frames
+	// Sent and Received are octets written to and read from the socket: TLS and
+	// the frames of HTTP/2 are in them.
+	Sent     int64 `json:"sent"`
+	Received int64 `json:"received"`
+
+	// TCP is what the kernel says of the connection, nil where it does not: on a
+	// Unix socket, on other systems than Linux, or if it has just been closed.
+	TCP *sockets.TCPInfo `json:"tcp,omitempty"`
 }
 
 // A ConnState is where a connection stands in its life; it only goes on.

@@ -74,15 +74,46 @@ func (p *prober) lookThrough() error {
 	return err
 }
 
-// A wire is the socket below TLS. While dontWait is set, a read that would have
-// to wait fails with os.ErrDeadlineExceeded, which TLS takes for a timeout and
-// survives.
+// A wire is the socket below all else; it counts what passes. While dontWait is
+// set, a read that would have to wait fails with os.ErrDeadlineExceeded, which TLS
+// takes for a timeout and survives.
 type wire struct {
 	net.Conn
-	dontWait atomic.Bool
+	dontWait       atomic.Bool
+	sent, received atomic.Int64 // octets
+}
+
+// wireBelow finds the wire that a connection stands on, nil if there is none.
+func wireBelow(c net.Conn) *wire {
+	for {
+		switch at := c.(type) {
+		case *wire:
+			return at
+		case interface{ NetConn() net.Conn }: // TLS
+			c = at.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// Write counts before it writes: the answer may be there before the write returns.
+func (w *wire) Write(p []byte) (int, error) {
+	w.sent.Add(int64(len(p)))
+	n, err := w.Conn.Write(p)
+	if n < len(p) {
+		w.sent.Add(int64(n - len(p)))
+	}
+	return n, err
 }
 
 func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.read(p)
+	w.received.Add(int64(n))
+	return n, err
+}
+
+func (w *wire) read(p []byte) (int, error) {
 	if !w.dontWait.Load() {
 		return w.Conn.Read(p)
 	}

@@ -1,0 +1,167 @@
+package linger
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lingerhttp/linger/sockets"
+)
+
+// TestConnections looks at a connection while an exchange is on it and after,
+// whatever it speaks, and holds what linger has counted against the kernel.
+func TestConnections(t *testing.T) {
+	arrived, leave := make(chan bool), make(chan bool)
+	held := func(rw http.ResponseWriter, r *http.Request) {
+		arrived <- true
+		<-leave
+		io.WriteString(rw, strings.Repeat("x", 5000))
+	}
+	everywhere(t, http.HandlerFunc(held), func(t *testing.T, w *watched, url string) {
+		if all := w.Connections(); len(all) != 0 {
+			t.Errorf("connections before there are any: %+v", all)
+		}
+		done := make(chan answer)
+		go func() { done <- w.get(url) }()
+		<-arrived
+		busy := only(t, w.Connections())
+		if busy.State != ConnActive || busy.InFlight != 1 || busy.Uses != 1 || busy.Origin != url || busy.Sent == 0 {
+			t.Errorf("with an exchange on it: %+v", busy)
+		}
+		if now := time.Now(); busy.Opened.After(now) || busy.Age(now) < 0 || busy.IdleFor(now) != 0 {
+			t.Errorf("opened %v, idle for %v", busy.Opened, busy.IdleFor(now))
+		}
+		checkKernel(t, busy)
+		leave <- true
+		a := <-done
+		if a.err != nil || a.e.Conn != busy.Conn {
+			t.Errorf("%v: carried by %+v, not by %+v", a.err, a.e.Conn, busy.Conn)
+		}
+		if w.Strategy.Exchanges == 1 {
+			return // it is being closed, or gone
+		}
+		idle := only(t, w.Connections())
+		if idle.State != ConnIdle || idle.InFlight != 0 || idle.Uses != 1 || idle.Received < 5000 || idle.Protocol != a.e.Protocol {
+			t.Errorf("after the exchange: %+v", idle)
+		}
+		if idle.TLS == "" && idle.Protocol == "HTTP/1.1" && (idle.Sent != a.e.Sent.Total() || idle.Received != a.e.Received.Total()) {
+			t.Errorf("sent %d and received %d; the exchange %+v and %+v", idle.Sent, idle.Received, a.e.Sent, a.e.Received)
+		}
+		checkKernel(t, idle)
+	})
+}
+
+func only(t *testing.T, all []Connection) Connection {
+	t.Helper()
+	if len(all) != 1 {
+		t.Fatalf("%d connections, not 1: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+// checkKernel holds our count of octets against the kernel's, which was asked
+// later: it has seen all that we have, and received more only if we have not read it.
+func checkKernel(t *testing.T, c Connection) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return
+	}
+	if c.TCP == nil || c.TCP.State != sockets.Established {
+		t.Fatalf("the kernel says %+v", c.TCP)
+	}
+	if len(c.TCP.Missing()) > 0 {
+		return
+	}
+	if sent := int64(c.TCP.BytesSent-c.TCP.BytesRetrans) + int64(c.TCP.NotSentBytes); sent < c.Sent || (c.Protocol == "HTTP/1.1" && sent != c.Sent) {
+		t.Errorf("%s: sent %d, by the kernel %d", c.Protocol, c.Sent, sent)
+	}
+	if received := int64(c.TCP.BytesReceived); received < c.Received {
+		t.Errorf("%s: received %d, by the kernel %d", c.Protocol, c.Received, received)
+	}
+}
+
+// TestConnectionsOfAUnixSocket: there is no TCP to tell of.
+func TestConnectionsOfAUnixSocket(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(kinds))
+	srv.Listener.Close()
+	srv.Listener = l
+	srv.Start()
+	defer srv.Close()
+	w := watch(t, persistent)
+	w.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", l.Addr().String())
+	}
+	a := w.get("http://unix/")
+	c := only(t, w.Connections())
+	if a.err != nil || c.TCP != nil || c.Remote.IsValid() || c.Sent != a.e.Sent.Total() || c.Received != a.e.Received.Total() {
+		t.Errorf("%v, %+v", a.err, c)
+	}
+}
+
+// TestConnectionsInOrder: by number, whatever their origin.
+func TestConnectionsInOrder(t *testing.T) {
+	w := watch(t, persistent)
+	for range 5 {
+		if a := w.get(serve(t, echo).url); a.err != nil {
+			t.Fatal(a.err)
+		}
+	}
+	for i, c := range w.Connections() {
+		if c.Number != i+1 {
+			t.Errorf("connection %d stands at %d", c.Number, i)
+		}
+	}
+	if n := len(w.Connections()); n != 5 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestConnectionAsJSON: what is written is read back, and has one level.
+func TestConnectionAsJSON(t *testing.T) {
+	w := watch(t, persistent)
+	if a := w.get(serve(t, echo).url); a.err != nil {
+		t.Fatal(a.err)
+	}
+	c := only(t, w.Connections())
+	c.Opened, c.LastUsed = c.Opened.Round(0).UTC(), c.LastUsed.Round(0).UTC() // JSON has no monotonic clock
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Connection
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(c, back) {
+		t.Errorf("%v\nwent in as %+v\ncame out as %+v", err, c, back)
+	}
+	for _, want := range []string{`"local":"127.0.0.1:`, `"state":"idle"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
+func TestConnStateWords(t *testing.T) {
+	for s := ConnIdle; s <= ConnGone; s++ {
+		text, err := s.MarshalText()
+		var back ConnState
+		if err != nil || back.UnmarshalText(text) != nil || back != s {
+			t.Errorf("state %d: %q, %v", s, text, err)
+		}
+	}
+	var s ConnState
+	if _, err := (ConnGone + 1).MarshalText(); err == nil || s.UnmarshalText([]byte("asleep")) == nil {
+		t.Error("there is a word for nothing")
+	}
+}
