@@ -29,7 +29,7 @@ type Transport struct {
 
 	// Observe, if set, is called once for each exchange when it has ended, in the
 	// goroutine that ended it. It must not change the exchange or wait for
-	// another one.
+	// another one. WithObserve does the same for one request.
 	Observe func(*timeline.Exchange)
 
 	// Proxy returns the proxy for a request, or nil for none. Its scheme is http,

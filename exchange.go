@@ -98,9 +98,7 @@ func (x *exchange) end(err error) {
 	x.ended = true
 	x.Finish(now, err)
 	x.mu.Unlock()
-	if x.t.Observe != nil {
-		x.t.Observe(&x.Exchange)
-	}
+	x.show()
 }
 
 // failure wraps err as what the caller gets, and ends the record with it.
