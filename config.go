@@ -155,6 +155,8 @@ type Transport struct {
 	h2     *http.Transport // makes HTTP/2 connections
 	sweep  *time.Timer
 
+	schemes atomic.Pointer[map[string]http.RoundTripper] // never written to: RegisterProtocol puts another in its place
+
 	work   sync.WaitGroup // every goroutine the Transport started, but for dials
 	workMu sync.Mutex
 	closed bool // guarded by workMu: no goroutine may be started any more

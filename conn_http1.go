@@ -306,9 +306,6 @@ func canceled(req *http.Request) <-chan struct{} {
 	return req.Cancel //lint:ignore SA1019 http.Client sets it
 }
 
-// errRequestCanceled is what net/http calls it.
-var errRequestCanceled = fmt.Errorf("request canceled: %w", context.Canceled)
-
 // gaveUp returns why an exchange ends before its time: its caller gave up, or the
 // Transport was closed. It is nil if neither is so.
 func gaveUp(x *exchange) error {

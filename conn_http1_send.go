@@ -151,6 +151,9 @@ func appendHead(b []byte, x *exchange, s Strategy) []byte {
 	if _, ok := req.Header["User-Agent"]; !ok {
 		b = appendField(b, "User-Agent", defaultUserAgent)
 	}
+	if x.gzip {
+		b = append(b, "Accept-Encoding: gzip\r\n"...)
+	}
 	b = appendFraming(b, req, x.length)
 	if x.closes && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
 		b = appendField(b, "Connection", "close")

@@ -164,15 +164,22 @@ func (st *stream) request() *http.Request {
 		Got1xxResponse:       st.got1xx,
 	})
 	req := st.x.req.WithContext(ctx)
+	req.Cancel = nil //lint:ignore SA1019 the context stands for it
 	if st.x.body != nil {
 		req.Body = st.x.body
 	}
-	if _, ok := req.Header["User-Agent"]; !ok {
-		req.Header = req.Header.Clone()
-		if req.Header == nil {
-			req.Header = make(http.Header)
-		}
+	_, named := req.Header["User-Agent"]
+	if named && !st.x.gzip {
+		return req
+	}
+	if req.Header = req.Header.Clone(); req.Header == nil {
+		req.Header = make(http.Header)
+	}
+	if !named {
 		req.Header.Set("User-Agent", defaultUserAgent)
+	}
+	if st.x.gzip {
+		req.Header.Set("Accept-Encoding", "gzip")
 	}
 	return req
 }

@@ -138,7 +138,7 @@ func TestBytesOfAPipeline(t *testing.T) {
 	for i, a := range w.all(srv.url, 100) {
 		path := fmt.Sprintf("/%d", i)
 		host := strings.TrimPrefix(srv.url, "http://")
-		sent := timeline.Bytes{Header: int64(len("GET  HTTP/1.1\r\nHost: \r\nUser-Agent: linger\r\n\r\n") + len(path) + len(host))}
+		sent := timeline.Bytes{Header: int64(len("GET  HTTP/1.1\r\nHost: \r\nUser-Agent: linger\r\nAccept-Encoding: gzip\r\n\r\n") + len(path) + len(host))}
 		received := timeline.Bytes{Header: int64(len("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")), Body: int64(len(path))}
 		if a.err != nil || a.e.Sent != sent || a.e.Received != received {
 			t.Errorf("%d: %v, sent %+v, not %+v, received %+v, not %+v", i, a.err, a.e.Sent, sent, a.e.Received, received)

@@ -28,6 +28,9 @@ type exchange struct {
 	target  string // of the request line
 	length  int64  // of the request's body, -1 if it is not known
 	closes  bool   // the request says that the connection ends with it
+	gzip    bool   // linger asks for gzip by itself, and decodes it
+
+	endCtx context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
 
 	mu    sync.Mutex // guards the record: HTTP/2 and request bodies write it from other goroutines
 	ended bool
@@ -43,6 +46,8 @@ func (t *Transport) begin(req *http.Request, now time.Time) *exchange {
 	x.Start = now
 	x.Spans = x.inline[:0]
 	x.Enter(timeline.Queue, timeline.Queued, now)
+	x.gzip = t.asksForGzip(req)
+	x.heedCancel()
 	x.urgency = urgencyOf(req.Header)
 	x.traits = traitsOf(req)
 	return x
@@ -98,6 +103,9 @@ func (x *exchange) end(err error) {
 	x.ended = true
 	x.Finish(now, err)
 	x.mu.Unlock()
+	if x.endCtx != nil {
+		x.endCtx(nil)
+	}
 	x.show()
 }
 

@@ -45,6 +45,18 @@ func (t *Transport) life() context.Context {
 // RoundTrip implements http.RoundTripper: it decides, takes a slot, makes the
 // exchange, and records. The error is an *Error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if rt := t.registered(req); rt != nil {
+		resp, rest, err := carryElsewhere(rt, req)
+		if rest == nil {
+			return resp, err
+		}
+		req = rest
+	}
+	return t.carry(req)
+}
+
+// carry is RoundTrip for a request that is linger's own to carry.
+func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 	x := t.begin(req, time.Now())
 	if err := x.read(req, t.Strategy); err != nil {
 		x.body.Close()
@@ -60,7 +72,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		x.carriedBy(s)
 		resp, err := s.conn.roundTrip(x, s)
 		if err == nil {
-			return resp, nil
+			return x.decoded(resp), nil
 		}
 		var l *lost
 		errors.As(err, &l)
@@ -148,7 +160,6 @@ func (t *Transport) takeSlot(x *exchange) (slot, error) {
 	select {
 	case <-w.ready:
 	case <-x.ctx.Done():
-	case <-canceled(x.req):
 	}
 	if t.pool().abandon(w) {
 		return slot{}, gaveUp(x)
