@@ -177,7 +177,7 @@ func TestUnusedConnectionIsNotSpent(t *testing.T) {
 	w := watch(t, named(t, "serial"))
 	ctx, cancel := context.WithCancel(context.Background())
 	x := w.begin(request(t, "GET", s.url, "").WithContext(ctx), time.Now())
-	if err := x.read(x.req, w.Strategy); err != nil {
+	if err := errors.Join(x.read(x.req, w.Strategy), w.chooseRoute(x)); err != nil {
 		t.Fatal(err)
 	}
 	_, wait, orders := w.pool().acquire(x, time.Now())
@@ -203,7 +203,7 @@ func TestBothProtocolsAtOnce(t *testing.T) {
 	p := &pool{strategy: Strategy{Conns: 2}}
 	now := time.Now()
 	acquire := func(n int) (*waiter, []dialOrder) {
-		x := &exchange{origin: origin{"https", "h:443"}, traits: traits{idempotent: true, rewindable: true}}
+		x := &exchange{route: route{origin: origin{"https", "h:443"}}, traits: traits{idempotent: true, rewindable: true}}
 		x.Number = n
 		_, w, orders := p.acquire(x, now)
 		return w, orders

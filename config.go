@@ -55,13 +55,16 @@ type Transport struct {
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// DialTLSContext opens a connection to "host:port" and shakes hands on it, for
-	// https requests without a proxy. If the connection has a ConnectionState
+	// https requests without a proxy, and to a proxy that is reached by https. If the connection has a ConnectionState
 	// method as *tls.Conn does, the protocol agreed there is spoken on it. nil
 	// means DialContext and TLSClientConfig.
 	DialTLSContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// TLSClientConfig is the configuration of TLS; nil means the zero Config. The
-	// protocols spoken decide NextProtos.
+	// TLSClientConfig is the configuration of TLS; nil means the zero Config. It is
+	// not written to. The protocols that may be spoken are added to its NextProtos,
+	// or taken from them; a ServerName holds for origins, not for proxies; without a
+	// ClientSessionCache the Transport resumes sessions from one of its own, unless
+	// SessionTicketsDisabled is set.
 	TLSClientConfig *tls.Config
 
 	// Resolve returns the addresses of a host, the preferred first. nil means the
@@ -153,7 +156,9 @@ type Transport struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	h2     *http.Transport // makes HTTP/2 connections
-	sweep  *time.Timer
+
+	sessions tls.ClientSessionCache // of TLS, where TLSClientConfig has none
+	sweep    *time.Timer
 
 	schemes atomic.Pointer[map[string]http.RoundTripper] // never written to: RegisterProtocol puts another in its place
 

@@ -154,6 +154,9 @@ func appendHead(b []byte, x *exchange, s Strategy) []byte {
 	if x.gzip {
 		b = append(b, "Accept-Encoding: gzip\r\n"...)
 	}
+	if x.proxyAuth != "" && len(req.Header["Proxy-Authorization"]) == 0 {
+		b = appendField(b, "Proxy-Authorization", x.proxyAuth)
+	}
 	b = appendFraming(b, req, x.length)
 	if x.closes && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
 		b = appendField(b, "Connection", "close")

@@ -2,29 +2,23 @@ package linger
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/lingerhttp/linger/timeline"
 )
 
-// Opening a connection: name → addresses → TCP → TLS, each with its span.
+// Opening a connection: name → addresses → TCP → proxy → TLS, each with its span.
+// The stages, in order:
+//
+//	resolve    name → addresses                    dial_address.go
+//	race       addresses → TCP                     dial_race.go
+//	through    TCP → tunnel through a proxy        dial_proxy.go
+//	secure     → TLS                               dial_tls.go
 
-const (
-	// attemptDelay is how long an attempt goes alone before the next address is
-	// tried beside it: "a simple implementation can have a fixed delay … a
-	// recommended value is 250 milliseconds" — RFC 8305 §5.
-	attemptDelay = 250 * time.Millisecond
-
-	// alpnHTTP2 is the name of HTTP/2 over TLS in ALPN (RFC 9113 §3.2).
-	alpnHTTP2 = "h2"
-
-	defaultDialTimeout = 30 * time.Second
-)
+const defaultDialTimeout = 30 * time.Second
 
 // A dialRecord tells how a connection was opened, in spans of absolute time:
 // which exchange it will belong to is not known while it is written.
@@ -64,17 +58,18 @@ func (t *Transport) runDial(d dialOrder) {
 		t.startDials(t.pool().failed(lostDial{d, nil, ErrClosed}, time.Now()))
 		return
 	}
-	record := &dialRecord{}
-	ctx, cancel := context.WithTimeout(t.life(), t.dialTimeout())
+	ctx, cancel := t.dialContext(d.owner.x.ctx)
 	defer cancel()
-	c, err := t.open(ctx, d.to.key, record)
-	now := time.Now()
+	by := &dialler{t: t, to: d.to.key, addrs: &d.to.addrs, record: &dialRecord{}}
+	c, err := by.open(ctx)
 	if err != nil {
-		t.startDials(t.pool().failed(lostDial{d, record, err}, now))
+		by.unclaim()
+		t.startDials(t.pool().failed(lostDial{d, by.record, err}, time.Now()))
 		return
 	}
-	orders, err := t.pool().opened(d, c, record, now)
+	orders, err := t.pool().opened(d, c, by.record, time.Now())
 	if err != nil {
+		by.unclaim()
 		c.close()
 	}
 	t.startDials(orders)
@@ -100,255 +95,125 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// open makes a connection to an origin, and records how.
-func (t *Transport) open(ctx context.Context, to origin, r *dialRecord) (conn, error) {
-	raw, err := t.dialTCP(ctx, to, r)
+// dialContext is what a dial runs in: it has the values of the request that asked
+// for it, hooks of httptrace among them, but ends with DialTimeout or the Transport
+// and not with the request, which the dial outlives.
+func (t *Transport) dialContext(asking context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(asking), t.dialTimeout())
+	stop := context.AfterFunc(t.life(), cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// A dialler opens one connection.
+type dialler struct {
+	t      *Transport
+	to     route
+	addrs  *addresses
+	record *dialRecord
+
+	claimed netip.AddrPort // the address among addrs for which the connection counts
+}
+
+// unclaim takes back what was claimed, for a connection that came to nothing.
+func (d *dialler) unclaim() { d.addrs.leave(d.claimed, time.Now()) }
+
+// open makes a connection on a route, and records how.
+func (d *dialler) open(ctx context.Context) (conn, error) {
+	may := maySpeak(d.t.Protocols, d.t.Strategy.Protocol, d.to)
+	if !may.http1 && !may.http2 {
+		return nil, errNoProtocol
+	}
+	l, err := d.reach(ctx, may)
 	if err != nil {
 		return nil, err
 	}
-	about := timeline.Conn{Number: int(t.connections.Add(1)), Local: addrPort(raw.LocalAddr()), Remote: addrPort(raw.RemoteAddr())}
-	w := &wire{Conn: raw}
-	if to.scheme != "https" {
-		if t.Strategy.Protocol == HTTP2 {
-			return t.newHTTP2(ctx, w, about, nil)
+	http2 := may.http2
+	if l.tls != nil && d.to.scheme == "https" {
+		if http2, err = may.agreed(l.tls.NegotiatedProtocol); err != nil {
+			l.Close()
+			return nil, &dialError{step: timeline.TLS, err: err}
 		}
-		return newHTTP1(t, w, w, about, nil), nil
 	}
-	return t.openTLS(ctx, to, w, about, r)
+	if http2 {
+		return d.t.newHTTP2(ctx, l.Conn, l.about, l.tls)
+	}
+	return newHTTP1(d.t, l.Conn, l.wire, l.about, l.tls), nil
 }
 
-// openTLS shakes hands on a new connection and goes on in the protocol agreed.
-func (t *Transport) openTLS(ctx context.Context, to origin, w *wire, about timeline.Conn, r *dialRecord) (conn, error) {
-	secured := tls.Client(w, t.tlsConfig(to))
-	start := time.Now()
-	err := secured.HandshakeContext(ctx)
-	state := secured.ConnectionState()
-	span := dialSpan{phase: timeline.TLS, cause: timeline.TLSHandshake, start: start, end: time.Now(), note: tlsNote(state, err)}
-	r.add(span)
-	if err != nil {
-		w.Close()
-		return nil, &dialError{step: timeline.TLS, err: err}
-	}
-	about.TLS = tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+var errNoProtocol = errors.New("no protocol is left that Protocols and Strategy.Protocol both allow")
+
+// reach opens a link on which the origin listens, or a proxy that forwards.
+func (d *dialler) reach(ctx context.Context, may spoken) (*link, error) {
+	secure := d.to.scheme == "https"
+	var l *link
+	var err error
 	switch {
-	case state.NegotiatedProtocol == alpnHTTP2:
-		return t.newHTTP2(ctx, secured, about, &state)
-	case t.Strategy.Protocol == HTTP2:
-		secured.Close()
-		return nil, &dialError{step: timeline.TLS, err: ErrNoHTTP2}
-	}
-	return newHTTP1(t, secured, w, about, &state), nil
-}
-
-func tlsNote(state tls.ConnectionState, err error) string {
-	switch {
-	case err != nil:
-		return plain(err)
-	case state.DidResume:
-		return tls.VersionName(state.Version) + ", session resumed"
-	}
-	return tls.VersionName(state.Version)
-}
-
-// tlsConfig is the caller's, never written to, with name and protocols filled in.
-func (t *Transport) tlsConfig(to origin) *tls.Config {
-	cfg := &tls.Config{}
-	if t.TLSClientConfig != nil {
-		cfg = t.TLSClientConfig.Clone()
-	}
-	if cfg.ServerName == "" {
-		cfg.ServerName, _, _ = net.SplitHostPort(to.addr)
-	}
-	switch t.Strategy.Protocol {
-	case HTTP10, HTTP11:
-		cfg.NextProtos = []string{"http/1.1"}
+	case d.to.proxy != "":
+		l, err = d.through(ctx)
+	case secure && d.t.DialTLSContext != nil:
+		return d.dialTLS(ctx, d.to.addr)
 	default:
-		cfg.NextProtos = []string{alpnHTTP2, "http/1.1"}
+		l, err = d.connect(ctx, d.to.addr)
 	}
-	return cfg
+	if err != nil || !secure {
+		return l, err
+	}
+	return l, d.secure(ctx, l, d.t.tlsConfig(hostname(d.to.addr), may))
 }
 
-// dialTCP connects to an origin: by the caller's function where there is one,
-// else to the first of its addresses that answers.
-func (t *Transport) dialTCP(ctx context.Context, to origin, r *dialRecord) (net.Conn, error) {
-	if t.DialContext != nil {
-		start := time.Now()
-		c, err := t.DialContext(ctx, "tcp", to.addr)
-		r.add(attemptSpan(to.addr, start, time.Now(), err))
-		if err != nil {
-			return nil, &dialError{step: timeline.Connect, err: err}
-		}
-		return c, nil
-	}
-	addrs, err := t.addresses(ctx, to, r)
+// hostname is the host of "host:port".
+func hostname(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, err
+		return addr
 	}
-	return race(ctx, interleave(addrs), r, dialAddr)
+	return host
 }
 
-// addresses looks up an origin's host.
-func (t *Transport) addresses(ctx context.Context, to origin, r *dialRecord) ([]netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(to.addr)
-	if err != nil {
-		return nil, &dialError{step: timeline.DNS, err: err}
+var errNothingDialled = errors.New("the dial function returned neither a connection nor an error")
+
+// connect opens a TCP connection: by the caller's function where there is one,
+// else to the first of the addresses that answers.
+func (d *dialler) connect(ctx context.Context, addr string) (*link, error) {
+	if d.t.DialContext == nil {
+		return d.connectFirst(ctx, addr)
 	}
 	start := time.Now()
-	addrs, err := t.lookup(ctx, host, port)
-	if err == nil && len(addrs) == 0 {
-		err = &net.DNSError{Err: "no addresses", Name: host, IsNotFound: true}
+	c, err := d.t.DialContext(ctx, "tcp", addr)
+	if err == nil && c == nil {
+		err = errNothingDialled
 	}
+	d.record.add(attemptSpan(addr, start, time.Now(), err))
 	if err != nil {
-		r.add(dialSpan{phase: timeline.DNS, cause: timeline.NameLookup, start: start, end: time.Now(), note: plain(err)})
-		return nil, &dialError{step: timeline.DNS, err: err}
+		return nil, &dialError{step: timeline.Connect, err: err}
 	}
-	if _, literal := netip.ParseAddr(host); literal != nil {
-		r.add(dialSpan{phase: timeline.DNS, cause: timeline.NameLookup, start: start, end: time.Now(), note: host + " is " + join(addrs)})
-	}
-	return addrs, nil
+	return d.t.newLink(c), nil
 }
 
-func (t *Transport) lookup(ctx context.Context, host, port string) ([]netip.AddrPort, error) {
-	if t.Resolve != nil {
-		return t.Resolve(ctx, host, port)
-	}
-	return Resolve(ctx, host, port)
-}
-
-// Resolve looks a host and a port (a number, or a service's name) up with the
-// system's resolver. It is what a Transport does unless told otherwise.
-func Resolve(ctx context.Context, host, port string) ([]netip.AddrPort, error) {
-	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+// connectFirst connects to the first of a name's addresses that answers.
+func (d *dialler) connectFirst(ctx context.Context, addr string) (*link, error) {
+	addrs, err := d.resolve(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	addrs := make([]netip.AddrPort, len(ips))
-	for i, ip := range ips {
-		addrs[i] = netip.AddrPortFrom(ip.Unmap(), uint16(number))
-	}
-	return addrs, nil
-}
-
-func join(addrs []netip.AddrPort) string {
-	words := make([]string, len(addrs))
-	for i, a := range addrs {
-		words[i] = a.Addr().String()
-	}
-	return strings.Join(words, ", ")
-}
-
-// interleave orders addresses so that the families alternate, beginning with
-// that of the first one (RFC 8305 §4).
-func interleave(addrs []netip.AddrPort) []netip.AddrPort {
-	var first, second []netip.AddrPort
-	for _, a := range addrs {
-		if a.Addr().Is4() == addrs[0].Addr().Is4() {
-			first = append(first, a)
-		} else {
-			second = append(second, a)
-		}
-	}
-	mixed := make([]netip.AddrPort, 0, len(addrs))
-	for i := range max(len(first), len(second)) {
-		if i < len(first) {
-			mixed = append(mixed, first[i])
-		}
-		if i < len(second) {
-			mixed = append(mixed, second[i])
-		}
-	}
-	return mixed
-}
-
-// An attempt is what became of dialling one address.
-type attempt struct {
-	conn net.Conn
-	span dialSpan
-	err  error
-}
-
-// race dials addresses one after the other, the next when the one before has
-// failed or has taken attemptDelay, and returns the first connection made (RFC
-// 8305 §5). It waits for the attempts it no longer needs, which end with ctx.
-func race(ctx context.Context, addrs []netip.AddrPort, r *dialRecord, dial dialFunc) (net.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	span := dialSpan{phase: timeline.Connect, cause: timeline.Handshake, start: time.Now()}
-	done := make(chan attempt, len(addrs))
-	next := time.NewTimer(0)
-	defer next.Stop()
-	var won net.Conn
-	var failures []attempt
-	started, ended := 0, 0
-	for won == nil && ended < len(addrs) {
-		select {
-		case <-next.C:
-			if started < len(addrs) {
-				go attemptOne(ctx, dial, addrs[started], done)
-				started++
-				next.Reset(attemptDelay)
-			}
-		case a := <-done:
-			ended++
-			span.attempts = append(span.attempts, a.span)
-			if won = a.conn; won == nil {
-				failures = append(failures, a)
-				next.Reset(0)
-			}
-		}
-	}
-	span.end = time.Now()
-	cancel()
-	for ; ended < started; ended++ {
-		a := <-done
-		if a.conn != nil {
-			a.conn.Close()
-			a.span.note += ": connected too late"
-		}
-		span.attempts = append(span.attempts, a.span)
-	}
+	start := time.Now()
+	order := d.addrs.claim(addrs, start)
+	d.claimed = order[0]
+	r := &race{dial: dialAddr, backup: limit(d.t.BackupDelay, defaultBackupDelay), wg: &d.t.work, order: order}
+	won := r.run(ctx)
+	now := time.Now()
+	span := dialSpan{phase: timeline.Connect, cause: timeline.Handshake, start: start, end: now, attempts: r.spans(now)}
 	if won == nil {
-		r.add(span)
-		return nil, allFailed(failures)
+		d.record.add(span)
+		return nil, r.failure()
 	}
-	span.note = won.RemoteAddr().String()
-	r.add(span)
-	return won, nil
-}
-
-type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
-
-func dialAddr(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", addr.String())
-}
-
-func attemptOne(ctx context.Context, dial dialFunc, addr netip.AddrPort, done chan<- attempt) {
-	start := time.Now()
-	c, err := dial(ctx, addr)
-	done <- attempt{conn: c, err: err, span: attemptSpan(addr.String(), start, time.Now(), err)}
-}
-
-func attemptSpan(addr string, start, end time.Time, err error) dialSpan {
-	s := dialSpan{phase: timeline.Connect, cause: timeline.Handshake, start: start, end: end, note: addr}
-	switch {
-	case errors.Is(err, context.Canceled):
-		s.note += ": no longer needed"
-	case err != nil:
-		s.note += ": " + plain(err)
-	}
-	return s
-}
-
-// allFailed makes one error of the attempts' errors: the first decides what it
-// is, all are told.
-func allFailed(failures []attempt) error {
-	e := &dialError{step: timeline.Connect, err: failures[0].err}
-	for _, f := range failures {
-		e.tried = append(e.tried, f.span.note)
-	}
-	return e
+	span.note = won.addr.String()
+	d.record.add(span)
+	l := d.t.newLink(won.conn)
+	d.addrs.move(d.claimed, l.about.Remote, r.laggards(won, now), now)
+	d.claimed = l.about.Remote
+	return l, nil
 }

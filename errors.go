@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -125,6 +127,8 @@ var hints = []struct {
 	{as[x509.HostnameError], "the certificate is for another name: use that name, or --insecure"},
 	{as[x509.CertificateInvalidError], "the certificate is not valid now: check its dates and this machine's clock, or use --insecure"},
 	{as[tls.RecordHeaderError], "the server does not speak TLS on that port: try http:// instead of https://"},
+	{func(e *Error) bool { return proxyStatus(e.Err) == http.StatusProxyAuthRequired }, "give user and password in the proxy's URL: http://user:password@proxy:3128"},
+	{as[*ProxyError], "the proxy does not open a tunnel to that address: whoever runs it knows why"},
 	{is(ErrNoHTTP2), "try another strategy, such as persistent6"},
 	{is(ErrNotHTTP), "another protocol is spoken on that port; a TLS server wants https://"},
 	{as[*http1.SyntaxError], "the server or something in between breaks the syntax of HTTP: tell whoever runs it the octet above"},
@@ -150,6 +154,15 @@ func as[T error](e *Error) bool {
 func notFound(err error) bool {
 	var d *net.DNSError
 	return errors.As(err, &d) && d.IsNotFound
+}
+
+// proxyStatus is the status with which a proxy refused a tunnel, 0 if none did.
+func proxyStatus(err error) int {
+	var p *ProxyError
+	if errors.As(err, &p) {
+		return p.Status
+	}
+	return 0
 }
 
 // plain words an error for a person: without the repetitions that net's errors
@@ -192,18 +205,34 @@ type requestError struct{ err error }
 func (e *requestError) Error() string { return "invalid request: " + e.err.Error() }
 func (e *requestError) Unwrap() error { return e.err }
 
+// A ProxyError is a proxy's refusal to open a tunnel: its answer to CONNECT.
+type ProxyError struct {
+	Status int    // 407
+	Text   string // "Proxy Authentication Required"
+}
+
+// Error returns one line with status and text.
+func (e *ProxyError) Error() string {
+	return fmt.Sprintf("the answer to CONNECT is %d %s", e.Status, e.Text)
+}
+
 // A dialError is what became of all addresses of a name.
 type dialError struct {
 	step  timeline.Phase
+	proxy string   // through which it was, empty if through none
 	tried []string // one "address: why" each
 	err   error    // the first attempt's
 }
 
 func (e *dialError) Error() string {
-	if len(e.tried) > 0 {
-		return strings.Join(e.tried, ", ")
+	text := strings.Join(e.tried, ", ")
+	if text == "" {
+		text = plain(e.err)
 	}
-	return plain(e.err)
+	if e.proxy != "" {
+		return "proxy " + e.proxy + ": " + text
+	}
+	return text
 }
 
 func (e *dialError) Unwrap() error { return e.err }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -40,9 +41,9 @@ func TestErrors(t *testing.T) {
 			"looking up the name of" + at + "lookup a.test: i/o timeout", "resolver", true},
 		{"refused", timeline.Connect, &dialError{err: opError("connect", syscall.ECONNREFUSED)},
 			"connecting to" + at + "connection refused", "nothing listens", false},
-		{"all refused", timeline.Connect, allFailed([]attempt{
-			{err: opError("connect", syscall.ECONNREFUSED), span: dialSpan{note: "192.0.2.1:80: connection refused"}},
-			{err: opError("connect", syscall.ENETUNREACH), span: dialSpan{note: "[2001:db8::1]:80: network is unreachable"}}}),
+		{"all refused", timeline.Connect, (&race{ended: []*attempt{
+			{addr: netip.MustParseAddrPort("192.0.2.1:80"), err: opError("connect", syscall.ECONNREFUSED)},
+			{addr: netip.MustParseAddrPort("[2001:db8::1]:80"), err: opError("connect", syscall.ENETUNREACH)}}}).failure(),
 			"connecting to" + at + "192.0.2.1:80: connection refused, [2001:db8::1]:80: network is unreachable", "nothing listens", false},
 		{"no port left", timeline.Connect, &dialError{err: opError("connect", syscall.EADDRNOTAVAIL)},
 			"connecting to" + at + "cannot assign requested address", "no local port", false},

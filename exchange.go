@@ -24,11 +24,14 @@ type exchange struct {
 	traits  traits
 	urgency int
 	origin  origin
+	route   route  // how it is reached: whose connections serve the exchange
 	host    string // of the Host field
 	target  string // of the request line
 	length  int64  // of the request's body, -1 if it is not known
 	closes  bool   // the request says that the connection ends with it
 	gzip    bool   // linger asks for gzip by itself, and decodes it
+
+	proxyAuth string // the value of Proxy-Authorization, for a proxy that forwards
 
 	endCtx context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
 

@@ -566,7 +566,7 @@ func TestBrokenPipelineIsLearned(t *testing.T) {
 	for _, verdicts := range [][]verdict{{reads, behind, behind}, {behind, behind, reads}, {behind, reads, behind}} {
 		now := time.Now()
 		p := pool{strategy: pipelining(8)}
-		o := p.originLocked(origin{"http", "peer:80"})
+		o := p.originLocked(route{origin: origin{"http", "peer:80"}})
 		pc := &pooled{conn: newHTTP1(&Transport{Strategy: p.strategy}, nil, nil, timeline.Conn{}, nil), home: o, inFlight: 3, used: 3}
 		o.conns = append(o.conns, pc)
 		for i, v := range verdicts {

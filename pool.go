@@ -13,7 +13,8 @@ import (
 // The pool lends slots, never connections. A slot is given back exactly once, by
 // release, whatever became of the exchange.
 
-// An origin is scheme, host and port (RFC 9110 §4.3.1), the pool's unit.
+// An origin is scheme, host and port (RFC 9110 §4.3.1). The pool's unit is the route
+// to one.
 type origin struct {
 	scheme string
 	addr   string // host:port
@@ -54,12 +55,14 @@ type pooled struct {
 
 // originPool is what the pool knows of one origin.
 type originPool struct {
-	key      origin
+	key      route
 	conns    []*pooled // open, in no order
 	idle     []*pooled // those with nothing on them, the one used last on top; some may have ended since
 	leaving  int       // connections among conns that drain
 	dialling int
 	waiters  waiterHeap
+
+	addrs addresses // over which its connections are spread
 
 	answered    bool       // the origin has answered at least once
 	leftAt      time.Time  // when the last of its connections was dropped
@@ -85,7 +88,7 @@ type pool struct {
 	strategy Strategy
 
 	mu      sync.Mutex
-	origins map[origin]*originPool // guarded by mu, with all they hold
+	origins map[route]*originPool // guarded by mu, with all they hold
 	closed  bool
 
 	// dials counts the dials ordered and not yet ended. It grows under mu, and
@@ -103,7 +106,7 @@ func (p *pool) acquire(x *exchange, now time.Time) (slot, *waiter, []dialOrder) 
 		close(w.ready)
 		return slot{}, w, nil
 	}
-	o := p.originLocked(x.origin)
+	o := p.originLocked(x.route)
 	if len(o.waiters) == 0 {
 		if s, ok := p.serveLocked(o, x, now); ok {
 			return s, nil, nil
@@ -128,12 +131,12 @@ func (p *pool) serveLocked(o *originPool, x *exchange, now time.Time) (slot, boo
 	return lend(pc, x, reason, now), true
 }
 
-func (p *pool) originLocked(key origin) *originPool {
+func (p *pool) originLocked(key route) *originPool {
 	o := p.origins[key]
 	if o == nil {
 		o = &originPool{key: key}
 		if p.origins == nil {
-			p.origins = make(map[origin]*originPool)
+			p.origins = make(map[route]*originPool)
 		}
 		p.origins[key] = o
 	}
@@ -152,7 +155,7 @@ func (p *pool) abandon(w *waiter) bool {
 	return true
 }
 
-func (x *exchange) pool(p *pool) *originPool { return p.originLocked(x.origin) }
+func (x *exchange) pool(p *pool) *originPool { return p.originLocked(x.route) }
 
 // dispatchLocked serves those who wait, the most urgent and then the longest
 // waiting first, and orders dials for those who remain.

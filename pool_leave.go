@@ -47,6 +47,7 @@ func (p *pool) dropLocked(pc *pooled, now time.Time) {
 	o.conns[last] = nil
 	o.conns = o.conns[:last]
 	o.leftAt = now
+	o.addrs.leave(pc.conn.about().Remote, now)
 }
 
 // drop takes out a connection that has ended, so that another may be opened in

@@ -49,7 +49,7 @@ type poolGame struct {
 	now  time.Time
 	log  []string
 
-	key     origin
+	key     route
 	numbers int
 	conns   []*fakeConn // all that were ever opened
 	streams int         // what new connections allow; 0: HTTP/1.1
@@ -65,7 +65,7 @@ func newPoolGame(t *testing.T, seed uint64, s Strategy, streams int) *poolGame {
 	g := &poolGame{t: t, dice: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1e9, 0), streams: streams}
 	g.tr = &Transport{Strategy: s, IdleConnTimeout: -1}
 	g.p = g.tr.pool()
-	g.key = origin{"http", "a.test:80"}
+	g.key = route{origin: origin{"http", "a.test:80"}}
 	return g
 }
 
@@ -87,7 +87,7 @@ func (g *poolGame) origin() *originPool {
 
 func (g *poolGame) newExchange() *exchange {
 	g.numbers++
-	x := &exchange{t: g.tr, origin: g.key, urgency: g.dice.IntN(3)}
+	x := &exchange{t: g.tr, route: g.key, urgency: g.dice.IntN(3)}
 	x.Number = g.numbers
 	x.traits = traits{idempotent: g.dice.IntN(5) > 0, rewindable: true}
 	x.Start = g.now

@@ -2,6 +2,7 @@ package linger
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"iter"
 	"net/http"
@@ -26,6 +27,7 @@ func (t *Transport) init() {
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.conns.strategy = t.Strategy
 	t.h2 = newHTTP2Dialer(t)
+	t.sessions = tls.NewLRUClientSessionCache(0)
 	if d := t.idleTimeout(); d > 0 {
 		t.sweep = time.AfterFunc(d, t.sweepIdle)
 	}
@@ -61,6 +63,10 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 	if err := x.read(req, t.Strategy); err != nil {
 		x.body.Close()
 		return nil, x.failure(timeline.Queue, false, &requestError{err})
+	}
+	if err := t.chooseRoute(x); err != nil {
+		x.body.Close()
+		return nil, x.failure(timeline.Queue, false, err)
 	}
 	sent := false
 	for uncounted := 0; ; {

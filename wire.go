@@ -30,7 +30,7 @@ func newProber(c, socket net.Conn) prober {
 		p.tls, _ = c.(*tls.Conn)
 		socket = w.Conn
 	}
-	if s, ok := socket.(syscall.Conn); ok {
+	if s := socketBelow(socket); s != nil {
 		p.raw, _ = s.SyscallConn()
 	}
 	return p
