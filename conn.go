@@ -48,6 +48,7 @@ type lost struct {
 	written     bool // some of the request was put on the wire
 	answered    bool // some of an answer came
 	unprocessed bool // the peer said that it did not process the request
+	guessed     bool // unprocessed, as far as one can guess: it may have been applied all the same
 	canceled    bool // the caller gave up
 	stale       bool // the connection had ended while it was idle, or was no longer fit
 	reused      bool // the connection had carried an exchange before

@@ -136,8 +136,11 @@ func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	x.Protocol, x.Status = resp.Proto, resp.StatusCode
 	x.mu.Unlock()
 	if st.over(resp) {
-		io.Copy(io.Discard, resp.Body) // takes the trailer in
+		_, err := io.Copy(io.Discard, resp.Body) // takes the trailer in
 		resp.Body.Close()
+		if err != nil { // there was one
+			return nil, st.lost(err)
+		}
 		st.end(nil)
 		resp.Body = endedBody{x}
 		return resp, nil
@@ -260,7 +263,7 @@ func (st *stream) lost(err error) *lost {
 		// "The REFUSED_STREAM error code … indicates that the stream is being
 		// closed prior to any processing"; streams above a GOAWAY's last one
 		// "were not processed" — RFC 9113 §8.7, §6.8.
-		l.err, l.unprocessed = fmt.Errorf("%s: %w", code, err), true
+		l.err, l.unprocessed, l.guessed = fmt.Errorf("%s: %w", code, err), true, code == tooMany
 		l.refused, l.counted = code == refusedBy && !st.blind, code != goneAway && code != unusable
 	case st.c.meter.plain.Load():
 		l.err, l.answered = fmt.Errorf("%w: it answers in HTTP/1", ErrNoHTTP2), true

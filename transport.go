@@ -86,7 +86,7 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 		if t.ctx.Err() != nil && !l.canceled {
 			l.err, l.canceled = ErrClosed, true // by Close: the server has no part in it
 		}
-		sent = sent || (l.written && !l.unprocessed)
+		sent = sent || (l.written && (!l.unprocessed || l.guessed))
 		if (l.unprocessed && !l.counted) || l.stale || l.behind {
 			uncounted++ // others got on meanwhile: there is an end to it
 		}
