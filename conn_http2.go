@@ -138,7 +138,7 @@ func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	if st.over(resp) {
 		_, err := io.Copy(io.Discard, resp.Body) // takes the trailer in
 		resp.Body.Close()
-		if err != nil { // there was one
+		if err != nil && resp.ContentLength == 0 { // there was one
 			return nil, st.lost(err)
 		}
 		st.end(nil)
