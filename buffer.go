@@ -1,17 +1,27 @@
 package linger
 
-import "io"
+import (
+	"io"
+	"sync"
+	"time"
+)
 
 const (
-	firstBuffer = 4 << 10  // holds most heads
-	keptBuffer  = 16 << 10 // a buffer that grew beyond this is let go between exchanges
+	firstBuffer = 16 << 10 // holds most answers of an API: head and body are there after one read
 	emptyReads  = 100      // are borne in a row, as bufio does: net.Pipe has them
 )
 
+// spare buffers are those of connections that hold nothing unread. A connection
+// takes one when it reads and has it only for so long: an idle one has none.
+var spare = sync.Pool{New: func() any { return new([firstBuffer]byte) }}
+
 // A buffer holds what was read from a connection and not yet used.
 type buffer struct {
-	b    []byte
-	r, w int // b[r:w] is unread
+	b     []byte
+	r, w  int                // b[r:w] is unread
+	lent  *[firstBuffer]byte // what b is of, if it is one of the spare ones
+	fault error              // of a read that brought nothing; the next fill returns it
+	at    time.Time          // when the unread came, where that is known
 }
 
 func (b *buffer) len() int       { return b.w - b.r }
@@ -23,20 +33,45 @@ func (b *buffer) skip(n int) {
 	}
 }
 
-// fill reads once, behind what is there, and makes room first if there is none.
-// It returns an error only if nothing was read.
-func (b *buffer) fill(r io.Reader) error {
+// room returns where to read to: behind what is there. It makes room if there is
+// none.
+func (b *buffer) room() []byte {
 	switch {
 	case b.b == nil:
-		b.b = make([]byte, firstBuffer)
+		b.lent = spare.Get().(*[firstBuffer]byte)
+		b.b = b.lent[:]
 	case b.w == len(b.b) && b.r > 0:
 		b.w = copy(b.b, b.b[b.r:b.w])
 		b.r = 0
 	case b.w == len(b.b):
-		b.b = append(b.b, make([]byte, len(b.b))...)
+		grown := make([]byte, 2*len(b.b))
+		copy(grown, b.b)
+		b.giveBack()
+		b.b = grown
 	}
+	return b.b[b.w:]
+}
+
+// arrival returns when the unread octets came, or the present.
+func (b *buffer) arrival() time.Time {
+	at := b.at
+	b.at = time.Time{}
+	if at.IsZero() {
+		return time.Now()
+	}
+	return at
+}
+
+// fill reads once, behind what is there. It returns an error only if nothing was
+// read.
+func (b *buffer) fill(r io.Reader) error {
+	if err := b.fault; err != nil {
+		b.fault = nil
+		return err
+	}
+	room := b.room()
 	for range emptyReads {
-		n, err := r.Read(b.b[b.w:])
+		n, err := r.Read(room)
 		b.w += n
 		switch {
 		case n > 0:
@@ -48,9 +83,17 @@ func (b *buffer) fill(r io.Reader) error {
 	return io.ErrNoProgress
 }
 
-// rest lets go of a buffer that has grown, between exchanges.
+// rest lets go of the memory between exchanges, if nothing is left unread.
 func (b *buffer) rest() {
-	if b.len() == 0 && len(b.b) > keptBuffer {
-		*b = buffer{}
+	if b.len() == 0 {
+		b.giveBack()
+		*b = buffer{fault: b.fault}
+	}
+}
+
+func (b *buffer) giveBack() {
+	if b.lent != nil {
+		spare.Put(b.lent)
+		b.lent = nil
 	}
 }

@@ -29,6 +29,7 @@ type http1Conn struct {
 	t    *Transport
 	net  net.Conn // TCP, or TLS over it
 	peek prober   // looks at the socket without waiting
+	swap *swap    // writes and reads in one go; nil where that cannot be done
 	name timeline.Conn
 	tls  *tls.ConnectionState
 
@@ -46,7 +47,11 @@ type http1Conn struct {
 }
 
 func newHTTP1(t *Transport, c net.Conn, socket net.Conn, name timeline.Conn, state *tls.ConnectionState) *http1Conn {
-	return &http1Conn{t: t, net: c, peek: newProber(c, socket), name: name, tls: state, writing: make(chan struct{}, 1)}
+	h := &http1Conn{t: t, net: c, peek: newProber(c, socket), name: name, tls: state, writing: make(chan struct{}, 1)}
+	if h.peek.tls == nil && h.peek.raw != nil && t.Strategy.depth() == 1 {
+		h.swap = newSwap(h.peek.raw)
+	}
+	return h
 }
 
 func (c *http1Conn) about() timeline.Conn { return c.name }
@@ -92,9 +97,19 @@ func (c *http1Conn) finish() {
 	}
 }
 
+// An http1Exchange is what an exchange needs on an HTTP/1 connection, in one
+// piece.
+type http1Exchange struct {
+	turn turn
+	body http1Body
+	resp http.Response
+}
+
 // roundTrip implements conn.
 func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
-	tn := &turn{x: x, guard: guard{c: c}}
+	h := &http1Exchange{}
+	tn := &h.turn
+	tn.x, tn.guard.c = x, c
 	err := c.send(x, s, tn)
 	if err == nil && !tn.first {
 		if err = c.await(x, tn); err == nil {
@@ -104,7 +119,7 @@ func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 	}
 	var resp *http.Response
 	if err == nil {
-		resp, err = c.receive(x, s, tn)
+		resp, err = c.receive(x, s, h)
 	}
 	if err != nil {
 		tn.guard.stop()
@@ -136,8 +151,9 @@ func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
 }
 
 // receive reads heads until the final one, and makes the response of it.
-func (c *http1Conn) receive(x *exchange, s slot, tn *turn) (*http.Response, error) {
-	if tn.body == nil {
+func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Response, error) {
+	tn := &h.turn
+	if tn.body == nil && !tn.limited {
 		c.limitHeader()
 	}
 	limit := c.t.maxHeader()
@@ -146,14 +162,13 @@ func (c *http1Conn) receive(x *exchange, s slot, tn *turn) (*http.Response, erro
 		if err != nil {
 			return nil, c.headError(x, size, err)
 		}
-		x.received(int64(size), 0)
+		x.answered(&head, size, first)
 		if head.Status >= 200 {
 			tn.body.answered(head.Status)
 			if c.t.ResponseHeaderTimeout > 0 {
 				c.setReadDeadline(time.Time{})
 			}
-			x.enterAt(timeline.Receive, timeline.Unknown, first)
-			return c.respond(x, s, tn, &head)
+			return c.respond(x, s, h, &head)
 		}
 		if head.Status == http.StatusSwitchingProtocols {
 			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, written: true, answered: true}
@@ -181,7 +196,7 @@ func (c *http1Conn) limitHeader() {
 func (c *http1Conn) readHead(limit int) (head http1.Response, size int, first time.Time, err error) {
 	from := 0
 	if c.in.len() > 0 {
-		first = time.Now()
+		first = c.in.arrival()
 	}
 	for {
 		unread := c.in.unread()
@@ -230,13 +245,15 @@ func (c *http1Conn) headError(x *exchange, size int, err error) error {
 
 // respond makes the response of its head, and decides whether the connection
 // will persist after it.
-func (c *http1Conn) respond(x *exchange, s slot, tn *turn, head *http1.Response) (*http.Response, error) {
+func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.Response) (*http.Response, error) {
 	f, err := http1.ResponseFraming(x.Method, head)
 	if err != nil {
 		return nil, &lost{err: err, step: timeline.Receive, written: true, answered: true}
 	}
-	b := &http1Body{c: c, x: x, s: s, turn: tn, framing: f, left: f.Length}
-	b.why = c.whyClose(x, head, f)
+	persists := http1.CloseReason(head.Minor, head.Header)
+	b := &h.body
+	b.c, b.x, b.s, b.turn, b.framing, b.left = c, x, s, &h.turn, f, f.Length
+	b.why = whyClose(x, head, f, persists)
 	if b.why != "" {
 		c.t.pool().retire(c.pooled)
 		// No further answer can come. "A server that sends a "close" connection
@@ -248,7 +265,9 @@ func (c *http1Conn) respond(x *exchange, s slot, tn *turn, head *http1.Response)
 	if head.Minor == 0 {
 		c.t.pool().noPipelining(c.pooled, time.Now())
 	}
-	resp := c.response(x, head, f)
+	resp := &h.resp
+	c.fill(resp, x, head, f)
+	resp.Close = persists != ""
 	b.trailer = resp
 	resp.Body = b
 	if f.Kind == http1.NoBody || (f.Kind == http1.Length && f.Length == 0) {
@@ -260,7 +279,7 @@ func (c *http1Conn) respond(x *exchange, s slot, tn *turn, head *http1.Response)
 
 // whyClose decides whether the connection persists after a response, by what is
 // known when its head has been read; the reason is empty if it does.
-func (c *http1Conn) whyClose(x *exchange, head *http1.Response, f http1.Framing) string {
+func whyClose(x *exchange, head *http1.Response, f http1.Framing, announced string) string {
 	switch {
 	case f.MustClose != "":
 		return f.MustClose
@@ -269,35 +288,20 @@ func (c *http1Conn) whyClose(x *exchange, head *http1.Response, f http1.Framing)
 	case x.Method == "CONNECT" && head.Status/100 == 2:
 		return "it has become a tunnel"
 	}
-	return http1.CloseReason(head.Minor, head.Header)
+	return announced
 }
 
-func (c *http1Conn) response(x *exchange, head *http1.Response, f http1.Framing) *http.Response {
-	resp := &http.Response{
-		Status:        statusLine(head),
-		StatusCode:    head.Status,
-		Proto:         head.Proto(),
-		ProtoMajor:    head.Major,
-		ProtoMinor:    head.Minor,
-		Header:        head.Header,
-		ContentLength: f.Length,
-		Close:         http1.CloseReason(head.Minor, head.Header) != "",
-		Request:       x.req,
-		TLS:           c.tls,
-	}
+// fill writes what a head says into the response.
+func (c *http1Conn) fill(resp *http.Response, x *exchange, head *http1.Response, f http1.Framing) {
+	resp.Status, resp.StatusCode = head.Text, head.Status
+	resp.Proto, resp.ProtoMajor, resp.ProtoMinor = head.Proto(), head.Major, head.Minor
+	resp.Header, resp.ContentLength = head.Header, f.Length
+	resp.Request, resp.TLS = x.req, c.tls
 	if f.Kind == http1.Chunked {
 		resp.TransferEncoding = []string{"chunked"}
 		delete(resp.Header, "Transfer-Encoding")
 		resp.Trailer = announced(resp.Header)
 	}
-	x.mu.Lock()
-	x.Protocol, x.Status = resp.Proto, resp.StatusCode
-	x.mu.Unlock()
-	return resp
-}
-
-func statusLine(head *http1.Response) string {
-	return fmt.Sprintf("%03d %s", head.Status, head.Reason)
 }
 
 // canceled is the deprecated way to give up, which http.Client still uses with a

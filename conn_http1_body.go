@@ -27,6 +27,7 @@ type http1Body struct {
 
 	mu      sync.Mutex     // held by Read and Close; guards what follows
 	left    int64          // of a body of known length
+	taken   int64          // octets off the wire so far
 	chunks  http1.Chunks   // of a chunked one
 	trailer *http.Response // takes the trailer
 	err     error          // what every further Read returns
@@ -72,11 +73,7 @@ func (b *http1Body) read(p []byte) (n int, err error) {
 	return n, err
 }
 
-func (b *http1Body) count(n int) {
-	if b.x != nil {
-		b.x.received(0, int64(n))
-	}
-}
+func (b *http1Body) count(n int) { b.taken += int64(n) }
 
 func (b *http1Body) readLength(p []byte) (int, error) {
 	n, err := b.c.take(p[:min(int64(len(p)), b.left)])
@@ -232,8 +229,10 @@ func (b *http1Body) finishLocked(why string, err error) {
 		v.others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
 	}
 	v.close, v.rude = why, err != nil || why != b.why || c.interrupted.Load()
-	b.x.note(c.t.release(b.s, v))
-	b.x.end(err)
+	b.x.received(0, b.taken)
+	now := time.Now()
+	b.x.note(c.t.releaseAt(b.s, v, now))
+	b.x.endAt(now, err)
 }
 
 func (b *http1Body) fault(err error) error {

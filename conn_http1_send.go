@@ -19,30 +19,23 @@ import (
 // Nagle's algorithm is on.
 const inlineBody = 4 << 10
 
+// keptOut is the largest buffer for requests that a connection keeps.
+const keptOut = 16 << 10
+
 // copyBuffer is how much of a larger body is read and written at a time.
 const copyBuffer = 32 << 10
 
 // send joins the line and writes the request. A body too large to go with the
 // head is written by a goroutine, since the answer may come before it is over.
 func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
-	select {
-	case c.writing <- struct{}{}:
-		defer func() { <-c.writing }()
-	case <-x.ctx.Done():
-	case <-canceled(x.req):
+	if err := c.takeWriting(x); err != nil {
+		return err
 	}
-	if err := gaveUp(x); err != nil {
-		return &lost{err: err, step: timeline.Send, canceled: true, left: true}
-	}
+	defer c.giveWriting()
 	if err := c.line.join(t); err != nil {
 		return err
 	}
 	t.guard.start(x, !t.first)
-	if t.first && (s.rested || t.nth > 1) {
-		if err := c.look(); err != nil {
-			return err
-		}
-	}
 	x.sending(t.nth)
 	length := x.length
 	c.out = appendHead(c.out[:0], x, c.t.Strategy)
@@ -53,12 +46,23 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 			return &lost{err: err, step: timeline.Send, canceled: true}
 		}
 	}
-	if err := c.write(x, t, head); err != nil {
+	whole := length == 0 || inline
+	rested := s.rested || t.nth > 1
+	if whole && t.first && c.swap != nil {
+		return c.swapHeads(x, t, head, rested)
+	}
+	if t.first && rested {
+		if err := c.look(); err != nil {
+			return err
+		}
+	}
+	n, err := c.net.Write(c.out)
+	if err := c.wrote(x, t, head, n, err); err != nil {
 		return err
 	}
-	if length == 0 || inline || t.cut {
+	if whole || t.cut {
 		x.body.Close()
-		x.waiting(t)
+		x.waiting(t, time.Now())
 		return nil
 	}
 	if !c.t.admit() {
@@ -69,14 +73,62 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	return nil
 }
 
-// write writes what is in c.out, of which the first octets are the head. An
-// error means that the exchange is lost; if the request was cut otherwise, an
-// answer may have come before that, and whoever reads will tell.
-func (c *http1Conn) write(x *exchange, t *turn, head int) error {
-	n, err := c.net.Write(c.out)
+// takeWriting waits for the right to write on the connection.
+func (c *http1Conn) takeWriting(x *exchange) error {
+	select {
+	case c.writing <- struct{}{}:
+	default:
+		select {
+		case c.writing <- struct{}{}:
+		case <-x.ctx.Done():
+			return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
+		case <-canceled(x.req):
+			return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
+		}
+	}
+	if err := gaveUp(x); err != nil {
+		c.giveWriting()
+		return &lost{err: err, step: timeline.Send, canceled: true, left: true}
+	}
+	return nil
+}
+
+func (c *http1Conn) giveWriting() { <-c.writing }
+
+// swapHeads writes what is in c.out and reads the beginning of the answer, which
+// receive will find in the buffer.
+func (c *http1Conn) swapHeads(x *exchange, t *turn, head int, rested bool) error {
+	if c.t.ResponseHeaderTimeout > 0 {
+		c.limitHeader()
+		t.limited = true
+	}
+	sw := c.swap
+	sw.do(c.out, &c.in, rested)
+	if sw.idle != nil {
+		return &lost{err: sw.idle, step: timeline.Queue, stale: true}
+	}
+	n, err, at := sw.written, sw.failed, sw.wroteAt
+	if err == nil && n < len(c.out) {
+		var more int
+		more, err = c.net.Write(c.out[n:])
+		n += more
+		at = time.Now()
+	}
+	if err := c.wrote(x, t, head, n, err); err != nil {
+		return err
+	}
+	x.body.Close()
+	x.waiting(t, at)
+	return nil
+}
+
+// wrote takes in how much of c.out, of which the first octets are the head, was
+// written. An error means that the exchange is lost; if the request was cut
+// otherwise, an answer may have come before that, and whoever reads will tell.
+func (c *http1Conn) wrote(x *exchange, t *turn, head, n int, err error) error {
 	x.sent(int64(min(n, head)), int64(max(0, n-head)))
 	t.cut = err != nil
-	if cap(c.out) > keptBuffer {
+	if cap(c.out) > keptOut {
 		c.out = nil
 	}
 	switch {
@@ -99,19 +151,20 @@ func (c *http1Conn) write(x *exchange, t *turn, head int) error {
 // sending begins to send. Slots are lent in one order and requests may be
 // written in another, and that is the order of the answers.
 func (x *exchange) sending(nth int) {
-	x.enter(timeline.Send, timeline.Unknown)
+	now := time.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.Enter(timeline.Send, timeline.Unknown, now)
 	x.Nth = nth
 }
 
 // waiting begins the wait for the answer.
-func (x *exchange) waiting(t *turn) {
+func (x *exchange) waiting(t *turn, since time.Time) {
+	cause := timeline.HeadOfLine
 	if t.first {
-		x.enter(timeline.Wait, timeline.Unknown)
-		return
+		cause = timeline.Unknown
 	}
-	x.enter(timeline.Wait, timeline.HeadOfLine)
+	x.enterAt(timeline.Wait, cause, since)
 }
 
 // appendBody reads a small body in memory and puts it behind the head.

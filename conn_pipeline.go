@@ -18,14 +18,15 @@ import (
 
 // A turn is an exchange's place in the line.
 type turn struct {
-	x     *exchange
-	guard guard
-	body  *bodySender   // writes a large request body; nil if there is none
-	cut   bool          // the request could not be written whole
-	nth   int           // how many-th in the line since the connection began, from 1
-	first bool          // it was alone when it joined: its turn at once
-	ready chan struct{} // closed when its turn has come, or never will
-	err   *lost         // why it never will; written before ready is closed
+	x       *exchange
+	guard   guard
+	body    *bodySender   // writes a large request body; nil if there is none
+	cut     bool          // the request could not be written whole
+	nth     int           // how many-th in the line since the connection began, from 1
+	first   bool          // it was alone when it joined: its turn at once
+	limited bool          // ResponseHeaderTimeout runs already
+	ready   chan struct{} // closed when its turn has come, or never will
+	err     *lost         // why it never will; written before ready is closed
 }
 
 type line struct {

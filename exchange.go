@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -67,6 +68,21 @@ func (x *exchange) enterAt(p timeline.Phase, c timeline.Cause, at time.Time) {
 	}
 }
 
+// answered takes in a head of the response, of so many octets, the first of
+// which was there at first.
+func (x *exchange) answered(head *http1.Response, size int, first time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return
+	}
+	x.Received.Header += int64(size)
+	if head.Status >= 200 {
+		x.Protocol, x.Status = head.Proto(), head.Status
+		x.Enter(timeline.Receive, timeline.Unknown, first)
+	}
+}
+
 // note adds a remark to the span under way.
 func (x *exchange) note(text string) {
 	x.mu.Lock()
@@ -96,8 +112,9 @@ func (x *exchange) carriedBy(s slot) {
 }
 
 // end closes the record, once, and shows it to the observer.
-func (x *exchange) end(err error) {
-	now := time.Now()
+func (x *exchange) end(err error) { x.endAt(time.Now(), err) }
+
+func (x *exchange) endAt(now time.Time, err error) {
 	x.mu.Lock()
 	if x.ended {
 		x.mu.Unlock()

@@ -154,11 +154,15 @@ func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 
 // takeSlot waits for a slot.
 func (t *Transport) takeSlot(x *exchange) (slot, error) {
-	x.enter(timeline.Queue, timeline.Queued)
+	now := x.Start
+	if x.Tries > 0 {
+		now = time.Now()
+		x.enterAt(timeline.Queue, timeline.Queued, now)
+	}
 	if err := gaveUp(x); err != nil {
 		return slot{}, err
 	}
-	s, w, orders := t.pool().acquire(x, time.Now())
+	s, w, orders := t.pool().acquire(x, now)
 	t.startDials(orders)
 	if w == nil {
 		return s, nil
@@ -194,7 +198,11 @@ func (x *exchange) tellDial(r *dialRecord) {
 // release gives a slot back, closes its connection if that was its end, and
 // returns what was learned by it.
 func (t *Transport) release(s slot, v verdict) (remark string) {
-	closeIt, orders, remark := t.pool().release(s, v, time.Now())
+	return t.releaseAt(s, v, time.Now())
+}
+
+func (t *Transport) releaseAt(s slot, v verdict, now time.Time) (remark string) {
+	closeIt, orders, remark := t.pool().release(s, v, now)
 	t.startDials(orders)
 	switch {
 	case closeIt && v.rude:

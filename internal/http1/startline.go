@@ -12,6 +12,9 @@ type Response struct {
 	Major, Minor int // 1 and 0 to 9
 	Status       int // 100 to 999, as received
 
+	// Text is status code and reason phrase as received: "200 OK".
+	Text string
+
 	// Reason is the phrase behind the status code, as received; often empty.
 	Reason string
 
@@ -85,11 +88,13 @@ func (s *section) statusLine(r *Response) error {
 		// would find another message behind this head than one that does not.
 		return s.fail(at+1, "status code below 100")
 	}
+	text := at + 1
 	at += 4
 	end, next, err := s.lineEnd(at, "reason phrase")
 	if err != nil {
 		return err
 	}
+	r.Text = s.s[text:end]
 	if at < end {
 		if b[at] != ' ' {
 			return s.fail(at, "no space behind the status code")
