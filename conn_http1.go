@@ -253,6 +253,9 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 	persists := http1.CloseReason(head.Minor, head.Header)
 	b := &h.body
 	b.c, b.x, b.s, b.turn, b.framing, b.left = c, x, s, &h.turn, f, f.Length
+	if f.Kind == http1.Chunked {
+		b.chunks = &http1.Chunks{}
+	}
 	b.why = whyClose(x, head, f, persists)
 	if b.why != "" {
 		c.t.pool().retire(c.pooled)

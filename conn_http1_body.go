@@ -28,7 +28,7 @@ type http1Body struct {
 	mu      sync.Mutex     // held by Read and Close; guards what follows
 	left    int64          // of a body of known length
 	taken   int64          // octets off the wire so far
-	chunks  http1.Chunks   // of a chunked one
+	chunks  *http1.Chunks  // of a chunked one
 	trailer *http.Response // takes the trailer
 	err     error          // what every further Read returns
 }
@@ -229,10 +229,9 @@ func (b *http1Body) finishLocked(why string, err error) {
 		v.others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
 	}
 	v.close, v.rude = why, err != nil || why != b.why || c.interrupted.Load()
-	b.x.received(0, b.taken)
 	now := time.Now()
 	b.x.note(c.t.releaseAt(b.s, v, now))
-	b.x.endAt(now, err)
+	b.x.endAt(now, b.taken, err)
 }
 
 func (b *http1Body) fault(err error) error {

@@ -57,7 +57,8 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		}
 	}
 	n, err := c.net.Write(c.out)
-	if err := c.wrote(x, t, head, n, err); err != nil {
+	x.sent(head, n)
+	if err := c.wrote(t, n, err); err != nil {
 		return err
 	}
 	if whole || t.cut {
@@ -114,7 +115,8 @@ func (c *http1Conn) swapHeads(x *exchange, t *turn, head int, rested bool) error
 		n += more
 		at = time.Now()
 	}
-	if err := c.wrote(x, t, head, n, err); err != nil {
+	x.sent(head, n)
+	if err := c.wrote(t, n, err); err != nil {
 		return err
 	}
 	x.body.Close()
@@ -122,11 +124,11 @@ func (c *http1Conn) swapHeads(x *exchange, t *turn, head int, rested bool) error
 	return nil
 }
 
-// wrote takes in how much of c.out, of which the first octets are the head, was
-// written. An error means that the exchange is lost; if the request was cut
-// otherwise, an answer may have come before that, and whoever reads will tell.
-func (c *http1Conn) wrote(x *exchange, t *turn, head, n int, err error) error {
-	x.sent(int64(min(n, head)), int64(max(0, n-head)))
+// wrote takes in how much of c.out was written. An error means that the exchange
+// is lost; if the request was cut otherwise, an answer may have come before that,
+// and whoever reads will tell.
+func (c *http1Conn) wrote(t *turn, n int, err error) error {
+	x := t.x
 	t.cut = err != nil
 	if cap(c.out) > keptOut {
 		c.out = nil
@@ -275,13 +277,14 @@ func appendField(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// sent counts bytes of the request that were written.
-func (x *exchange) sent(header, body int64) {
+// sent counts n octets of the request that were written, of which the first are
+// its head.
+func (x *exchange) sent(head, n int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.ended {
-		x.Sent.Header += header
-		x.Sent.Body += body
+		x.Sent.Header += int64(min(n, head))
+		x.Sent.Body += int64(max(0, n-head))
 	}
 }
 

@@ -204,7 +204,7 @@ func (b *bodySender) frame(out, data []byte) []byte {
 
 func (b *bodySender) write(p []byte) bool {
 	n, err := b.c.net.Write(p)
-	b.x.sent(0, int64(n))
+	b.x.sent(0, n)
 	return err == nil
 }
 

@@ -178,7 +178,7 @@ func (c *http1Conn) discardAnswer(method string) string {
 	if err != nil {
 		return err.Error()
 	}
-	b := &http1Body{c: c, framing: f, left: f.Length, trailer: &http.Response{}}
+	b := &http1Body{c: c, framing: f, left: f.Length, chunks: &http1.Chunks{}, trailer: &http.Response{}}
 	if why := http1.CloseReason(head.Minor, head.Header); why != "" || f.MustClose != "" {
 		return why + f.MustClose
 	}

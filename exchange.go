@@ -39,7 +39,7 @@ type exchange struct {
 	mu    sync.Mutex // guards the record: HTTP/2 and request bodies write it from other goroutines
 	ended bool
 
-	inline [6]timeline.Span // room for the spans of an ordinary exchange
+	inline [4]timeline.Span // room for the spans of an ordinary exchange
 }
 
 // begin starts the record of a request that was handed over now.
@@ -85,6 +85,9 @@ func (x *exchange) answered(head *http1.Response, size int, first time.Time) {
 
 // note adds a remark to the span under way.
 func (x *exchange) note(text string) {
+	if text == "" {
+		return
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.ended {
@@ -112,14 +115,16 @@ func (x *exchange) carriedBy(s slot) {
 }
 
 // end closes the record, once, and shows it to the observer.
-func (x *exchange) end(err error) { x.endAt(time.Now(), err) }
+func (x *exchange) end(err error) { x.endAt(time.Now(), 0, err) }
 
-func (x *exchange) endAt(now time.Time, err error) {
+// endAt closes the record with the last octets of the body.
+func (x *exchange) endAt(now time.Time, body int64, err error) {
 	x.mu.Lock()
 	if x.ended {
 		x.mu.Unlock()
 		return
 	}
+	x.Received.Body += body
 	x.ended = true
 	x.Finish(now, err)
 	x.mu.Unlock()
