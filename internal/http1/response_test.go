@@ -18,23 +18,23 @@ func TestParseResponse(t *testing.T) {
 	}{
 		{
 			"nginx", head("HTTP/1.1 304 Not Modified", "Server: nginx/1.26.3", `ETag: "69ad3b1c-b84"`),
-			Response{1, 1, 304, "Not Modified", http.Header{"Server": {"nginx/1.26.3"}, "Etag": {`"69ad3b1c-b84"`}}},
+			Response{1, 1, 304, "304 Not Modified", http.Header{"Server": {"nginx/1.26.3"}, "Etag": {`"69ad3b1c-b84"`}}},
 		},
 		{
 			"no fields", head("HTTP/1.0 200 OK"),
-			Response{1, 0, 200, "OK", http.Header{}},
+			Response{1, 0, 200, "200 OK", http.Header{}},
 		},
 		{
 			"no reason, with its space", head("HTTP/1.1 200 "),
-			Response{1, 1, 200, "", http.Header{}},
+			Response{1, 1, 200, "200 ", http.Header{}},
 		},
 		{
 			"no reason, without its space", head("HTTP/1.1 200"),
-			Response{1, 1, 200, "", http.Header{}},
+			Response{1, 1, 200, "200", http.Header{}},
 		},
 		{
 			"a reason in Latin-1", head("HTTP/1.1 404 Non trouv\xe9"),
-			Response{1, 1, 404, "Non trouv\xe9", http.Header{}},
+			Response{1, 1, 404, "404 Non trouv\xe9", http.Header{}},
 		},
 		{
 			// "A recipient that receives a message with a major version number
@@ -44,7 +44,7 @@ func TestParseResponse(t *testing.T) {
 			// conformant."
 			// https://www.rfc-editor.org/rfc/rfc9110#section-6.2
 			"a later minor version", head("HTTP/1.9 200 OK"),
-			Response{1, 9, 200, "OK", http.Header{}},
+			Response{1, 9, 200, "200 OK", http.Header{}},
 		},
 		{
 			// "Values outside the range 100..599 are invalid. … A client that
@@ -52,11 +52,11 @@ func TestParseResponse(t *testing.T) {
 			// response as if it had a 5xx (Server Error) status code":
 			// no syntax error. https://www.rfc-editor.org/rfc/rfc9110#section-15
 			"an unknown class", head("HTTP/1.1 999 Request denied"),
-			Response{1, 1, 999, "Request denied", http.Header{}},
+			Response{1, 1, 999, "999 Request denied", http.Header{}},
 		},
 		{
 			"several values keep their order", head("HTTP/1.1 200 OK", "Set-Cookie: a=1", "Vary: A", "set-cookie: b=2", "SET-COOKIE: c=3"),
-			Response{1, 1, 200, "OK", http.Header{"Set-Cookie": {"a=1", "b=2", "c=3"}, "Vary": {"A"}}},
+			Response{1, 1, 200, "200 OK", http.Header{"Set-Cookie": {"a=1", "b=2", "c=3"}, "Vary": {"A"}}},
 		},
 		{
 			// "OWS occurring before the first non-whitespace octet of the field
@@ -64,33 +64,33 @@ func TestParseResponse(t *testing.T) {
 			// line value, is excluded by parsers".
 			// https://www.rfc-editor.org/rfc/rfc9112#section-5.1
 			"whitespace around values", head("HTTP/1.1 200 OK", "A:b", "C: \t d e\tf \t ", "G:", "H: \t"),
-			Response{1, 1, 200, "OK", http.Header{"A": {"b"}, "C": {"d e\tf"}, "G": {""}, "H": {""}}},
+			Response{1, 1, 200, "200 OK", http.Header{"A": {"b"}, "C": {"d e\tf"}, "G": {""}, "H": {""}}},
 		},
 		{
 			"octets above 0x7f in a value", head("HTTP/1.1 200 OK", "A: \x80\xff gr\xc3\xbcn"),
-			Response{1, 1, 200, "OK", http.Header{"A": {"\x80\xff gr\xc3\xbcn"}}},
+			Response{1, 1, 200, "200 OK", http.Header{"A": {"\x80\xff gr\xc3\xbcn"}}},
 		},
 		{
 			"a colon in a value", head("HTTP/1.1 302 Found", "Location: http://[::1]:80/"),
-			Response{1, 1, 302, "Found", http.Header{"Location": {"http://[::1]:80/"}}},
+			Response{1, 1, 302, "302 Found", http.Header{"Location": {"http://[::1]:80/"}}},
 		},
 		{
 			// "a recipient MAY recognize a single LF as a line terminator and
 			// ignore any preceding CR."
 			// https://www.rfc-editor.org/rfc/rfc9112#section-2.2
 			"lone LFs", "HTTP/1.1 200 OK\nA: b\r\nC: d\n\n",
-			Response{1, 1, 200, "OK", http.Header{"A": {"b"}, "C": {"d"}}},
+			Response{1, 1, 200, "200 OK", http.Header{"A": {"b"}, "C": {"d"}}},
 		},
 		{
 			// "A user agent that receives an obs-fold in a response message …
 			// MUST replace each received obs-fold with one or more SP octets".
 			// https://www.rfc-editor.org/rfc/rfc9112#section-5.2
 			"folded values", "HTTP/1.1 200 OK\r\nA: b \t\r\n\t  c\r\n d\r\nE:\n f\nG: h\r\n \r\n\r\n",
-			Response{1, 1, 200, "OK", http.Header{"A": {"b c d"}, "E": {"f"}, "G": {"h"}}},
+			Response{1, 1, 200, "200 OK", http.Header{"A": {"b c d"}, "E": {"f"}, "G": {"h"}}},
 		},
 		{
 			"names of every tchar", head("HTTP/1.1 200 OK", "!#$%&'*+-.^_`|~09azAZ: b"),
-			Response{1, 1, 200, "OK", http.Header{"!#$%&'*+-.^_`|~09azaz": {"b"}}},
+			Response{1, 1, 200, "200 OK", http.Header{"!#$%&'*+-.^_`|~09azaz": {"b"}}},
 		},
 	} {
 		r, err := ParseResponse([]byte(test.in))
@@ -197,7 +197,7 @@ func TestParsedDoesNotAliasHead(t *testing.T) {
 	for i := range in {
 		in[i] = '#'
 	}
-	want := Response{1, 1, 200, "Fine", http.Header{"X-Some-Name": {"value"}, "X-Other-Name": {"v"}}}
+	want := Response{1, 1, 200, "200 Fine", http.Header{"X-Some-Name": {"value"}, "X-Other-Name": {"v"}}}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got %+v, want %+v", r, want)
 	}

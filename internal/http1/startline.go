@@ -15,8 +15,6 @@ type Response struct {
 	// Text is status code and reason phrase as received: "200 OK".
 	Text string
 
-	// Reason is the phrase behind the status code, as received; often empty.
-	Reason string
 
 	// Header holds the fields under their canonical names
 	// (net/textproto.CanonicalMIMEHeaderKey), the values of one name in their
@@ -95,11 +93,8 @@ func (s *section) statusLine(r *Response) error {
 		return err
 	}
 	r.Text = s.s[text:end]
-	if at < end {
-		if b[at] != ' ' {
-			return s.fail(at, "no space behind the status code")
-		}
-		r.Reason = s.s[at+1 : end]
+	if at < end && b[at] != ' ' {
+		return s.fail(at, "no space behind the status code")
 	}
 	s.at = next
 	return nil
