@@ -330,7 +330,7 @@ func (w *watched) maybeGiveUp(dice *rand.Rand, url string) {
 func TestInterruptIsFinal(t *testing.T) {
 	mine, theirs := net.Pipe()
 	defer theirs.Close()
-	c := newHTTP1(&Transport{}, mine, mine, timeline.Conn{}, nil)
+	c := newHTTP1(&Transport{}, mine, newWire(mine), timeline.Conn{}, nil)
 	defer c.close()
 	c.interrupt()
 	c.setReadDeadline(time.Time{})

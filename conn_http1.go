@@ -28,7 +28,7 @@ import (
 type http1Conn struct {
 	t    *Transport
 	net  net.Conn // TCP, or TLS over it
-	peek prober   // looks at the socket without waiting
+	wire *wire    // the socket below
 	swap *swap    // writes and reads in one go; nil where that cannot be done
 	name timeline.Conn
 	tls  *tls.ConnectionState
@@ -46,10 +46,10 @@ type http1Conn struct {
 	interrupted atomic.Bool // a caller gave up while it had the connection
 }
 
-func newHTTP1(t *Transport, c net.Conn, socket net.Conn, name timeline.Conn, state *tls.ConnectionState) *http1Conn {
-	h := &http1Conn{t: t, net: c, peek: newProber(c, socket), name: name, tls: state, writing: make(chan struct{}, 1)}
-	if h.peek.tls == nil && h.peek.raw != nil && t.Strategy.depth() == 1 {
-		h.swap = newSwap(h.peek.raw)
+func newHTTP1(t *Transport, c net.Conn, w *wire, name timeline.Conn, state *tls.ConnectionState) *http1Conn {
+	h := &http1Conn{t: t, net: c, wire: w, name: name, tls: state, writing: make(chan struct{}, 1)}
+	if c == net.Conn(w) && w.direct() && t.Strategy.depth() == 1 {
+		h.swap = newSwap(w)
 	}
 	return h
 }
@@ -70,13 +70,11 @@ func (c *http1Conn) close() {
 // RFC 9112 §9.2. It is called as late as can be: by the exchange that has just
 // become the first in line, before it writes.
 func (c *http1Conn) look() error {
-	if err := c.peek.look(); err != nil {
+	if err := c.wire.look(c.net); err != nil {
 		return &lost{err: err, step: timeline.Queue, stale: true}
 	}
 	return nil
 }
-
-var errUnasked = errors.New("the server sent bytes that nobody had asked for")
 
 // closeWait is how long finish waits for the server to close first.
 const closeWait = 250 * time.Millisecond

@@ -145,11 +145,13 @@ func TestGzipCloseDuringRead(t *testing.T) {
 		_, err := io.ReadAll(resp.Body)
 		failed <- err
 	}()
-	eventually(t, "the first octet is read", func() bool {
-		x := resp.Body.(*gzipBody).x
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		return x.Received.Body == 1
+	body := resp.Body.(*gzipBody).wire.(*http1Body)
+	eventually(t, "a Read is under way", func() bool {
+		idle := body.mu.TryLock()
+		if idle {
+			body.mu.Unlock()
+		}
+		return !idle
 	})
 	resp.Body.Close()
 	if err := <-failed; !errors.Is(err, ErrBodyClosed) {

@@ -2,10 +2,7 @@
 
 package linger
 
-import (
-	"syscall"
-	"time"
-)
+import "time"
 
 // Where there are no sockets to be read and written directly, a request is
 // written and its answer read one after the other.
@@ -16,6 +13,6 @@ type swap struct {
 	wroteAt      time.Time
 }
 
-func newSwap(syscall.RawConn) *swap { return nil }
+func newSwap(*wire) *swap { return nil }
 
 func (*swap) do([]byte, *buffer, bool) {}

@@ -17,7 +17,7 @@ import (
 // calls the function, and waits for readiness if that returns false. An answer
 // can come only after the write, and that is within: none is missed.
 type swap struct {
-	raw  syscall.RawConn
+	wire *wire
 	call func(fd uintptr) bool // s.step, made once
 
 	out   []byte
@@ -31,8 +31,8 @@ type swap struct {
 	wroteAt time.Time
 }
 
-func newSwap(raw syscall.RawConn) *swap {
-	s := &swap{raw: raw}
+func newSwap(w *wire) *swap {
+	s := &swap{wire: w}
 	s.call = s.step
 	return s
 }
@@ -43,7 +43,7 @@ func newSwap(raw syscall.RawConn) *swap {
 func (s *swap) do(out []byte, in *buffer, look bool) {
 	s.out, s.in, s.look, s.begun = out, in, look, false
 	s.idle, s.written, s.failed = nil, 0, nil
-	err := s.raw.Read(s.call)
+	err := s.wire.raw.Read(s.call)
 	switch {
 	case err == nil:
 	case s.begun:
@@ -75,6 +75,7 @@ func (s *swap) step(fd uintptr) bool {
 	default:
 		s.in.at = time.Now()
 		s.in.w += n
+		s.wire.received.Add(int64(n))
 	}
 	return true
 }
@@ -82,32 +83,18 @@ func (s *swap) step(fd uintptr) bool {
 // write reports whether there is no answer to be waited for here.
 func (s *swap) write(fd int) (over bool) {
 	if s.look {
-		if s.idle = silent(fd); s.idle != nil {
+		var octet [1]byte
+		if s.idle = silence(recvNow(fd, octet[:], syscall.MSG_PEEK)); s.idle != nil {
 			return true
 		}
 	}
+	s.wire.sent.Add(int64(len(s.out))) // before: the answer may be there at once
 	n, err := syscall.Write(fd, s.out)
 	s.wroteAt = time.Now()
 	s.written = max(n, 0)
+	s.wire.sent.Add(int64(s.written - len(s.out)))
 	if err != nil && err != syscall.EAGAIN && err != syscall.EINTR {
 		s.failed = err
 	}
 	return s.written < len(s.out)
-}
-
-// silent returns nil if the socket is open and holds nothing to be read.
-func silent(fd int) error {
-	var octet [1]byte
-	n, _, err := syscall.Recvfrom(fd, octet[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	switch {
-	case err == syscall.EAGAIN:
-		return nil
-	case err == syscall.EINTR:
-		return silent(fd)
-	case err != nil:
-		return err
-	case n == 0:
-		return io.EOF
-	}
-	return errUnasked
 }

@@ -4,23 +4,45 @@ package linger
 
 import "syscall"
 
-// peek looks at the next byte of a socket without taking it and without waiting.
-func peek(raw syscall.RawConn, p []byte) (n int, err error) {
-	return recv(raw, p, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+// A receiver reads from a socket without waiting. It is made once for each
+// connection, and belongs to who reads there.
+type receiver struct {
+	call func(fd uintptr) bool // r.receive
+
+	p     []byte
+	flags int
+	n     int
+	err   error
 }
 
-// readNow takes what is there, without waiting.
-func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
-	return recv(raw, p, syscall.MSG_DONTWAIT)
-}
-
-func recv(raw syscall.RawConn, p []byte, flags int) (n int, err error) {
-	failed := raw.Read(func(fd uintptr) bool {
-		n, _, err = syscall.Recvfrom(int(fd), p, flags)
-		return true
-	})
-	if failed != nil {
-		return 0, failed
+// now reads what is there, or with peek looks at it and leaves it. The error is
+// syscall.EAGAIN if nothing is.
+func (r *receiver) now(raw syscall.RawConn, p []byte, peek bool) (int, error) {
+	if r.call == nil {
+		r.call = r.receive
 	}
-	return n, err
+	r.p, r.flags = p, syscall.MSG_DONTWAIT
+	if peek {
+		r.flags |= syscall.MSG_PEEK
+	}
+	err := raw.Read(r.call)
+	r.p = nil
+	if err != nil {
+		return 0, err
+	}
+	return r.n, r.err
+}
+
+func (r *receiver) receive(fd uintptr) bool {
+	r.n, r.err = recvNow(int(fd), r.p, r.flags)
+	return true
+}
+
+func recvNow(fd int, p []byte, flags int) (n int, err error) {
+	for {
+		n, _, err = syscall.Recvfrom(fd, p, flags|syscall.MSG_DONTWAIT)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
 }
