@@ -70,7 +70,11 @@ func (c *http1Conn) close() {
 // RFC 9112 §9.2. It is called as late as can be: by the exchange that has just
 // become the first in line, before it writes.
 func (c *http1Conn) look() error {
-	if err := c.wire.look(c.net); err != nil {
+	err := c.wire.look(c.net)
+	if c.interrupted.Load() {
+		c.net.SetDeadline(longAgo) // which the look may have lifted
+	}
+	if err != nil {
 		return &lost{err: err, step: timeline.Queue, stale: true}
 	}
 	return nil

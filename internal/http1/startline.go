@@ -15,7 +15,6 @@ type Response struct {
 	// Text is status code and reason phrase as received: "200 OK".
 	Text string
 
-
 	// Header holds the fields under their canonical names
 	// (net/textproto.CanonicalMIMEHeaderKey), the values of one name in their
 	// order. It is never nil. Nothing is added or taken away.
