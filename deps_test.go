@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,7 @@ var arrows = map[string]struct {
 	".":              {[]string{"timeline", "sockets", "internal/http1"}, "the client must not know how it is watched"},
 	"page":           {[]string{"timeline"}, "it runs over any RoundTripper, so that it can be compared with the standard one"},
 	"report":         {[]string{"timeline"}, "one door for both flows"},
+	"otel":           {[]string{".", "timeline"}, "it wraps the client; nothing imports it"},
 	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report"}, "nothing imports a command"},
 }
 
@@ -104,6 +106,28 @@ func TestVocabularyIsStandard(t *testing.T) {
 			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
 				t.Errorf("%s imports %s, which is not of the standard library", file, imported)
 			}
+		}
+	}
+}
+
+// TestTheClientIsLight: a program that imports linger alone compiles nothing that
+// is not named here. What tells others of it, otel and prometheus, is for those who
+// ask for it.
+func TestTheClientIsLight(t *testing.T) {
+	light := []string{module, "golang.org/x/net", "golang.org/x/sys", "golang.org/x/text"}
+	list := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Fields(string(out))
+	if !slices.Contains(all, module) {
+		t.Fatalf("the client is not among what it needs: %v", all)
+	}
+	for _, path := range all {
+		within := func(m string) bool { return path == m || strings.HasPrefix(path, m+"/") }
+		if !slices.ContainsFunc(light, within) || within(module+"/otel") || within(module+"/prometheus") {
+			t.Errorf("a program that imports linger compiles %s", path)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package otel
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -264,16 +265,42 @@ func TestResent(t *testing.T) {
 // TestAnsweredByAnother: an answer that linger did not fetch ends its span when it
 // is returned.
 func TestAnsweredByAnother(t *testing.T) {
-	r := newRig(t, &linger.Transport{}, Options{})
-	req, _ := http.NewRequest("GET", "http://host/", nil)
-	c := r.begin(req)
-	c.returned(&http.Response{StatusCode: 404, Proto: "HTTP/1.1", Body: http.NoBody}, nil)
+	base := &linger.Transport{}
+	base.RegisterProtocol("memory", memory{})
+	r := newRig(t, base, Options{})
+	if _, err := r.get(context.Background(), "GET", "memory://host/"); err != nil {
+		t.Fatal(err)
+	}
 	span, children := r.client()
-	if got := attributes(span.Attributes); got["http.response.status_code"] != int64(404) || len(children) != 0 || span.EndTime.Before(span.StartTime) {
+	if got := attributes(span.Attributes); got["http.response.status_code"] != int64(418) || got["error.type"] != "418" || len(children) != 0 || span.EndTime.Before(span.StartTime) {
 		t.Errorf("%v, %v", got, names(children))
 	}
-	c.ended(&timeline.Exchange{}) // too late
-	r.client()
+}
+
+// TestAnotherFails: so does its error.
+func TestAnotherFails(t *testing.T) {
+	base := &linger.Transport{}
+	base.RegisterProtocol("memory", memory{})
+	r := newRig(t, base, Options{})
+	if _, err := r.get(context.Background(), "POST", "memory://host/"); err == nil {
+		t.Fatal("no error")
+	}
+	span, _ := r.client()
+	if got := attributes(span.Attributes); got["error.type"] != "_OTHER" || span.Status.Description != errForgotten.Error() {
+		t.Errorf("%v, %+v", got, span.Status)
+	}
+}
+
+// memory answers GET, and nothing else.
+type memory struct{}
+
+var errForgotten = errors.New("forgotten")
+
+func (memory) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != "GET" {
+		return nil, errForgotten
+	}
+	return &http.Response{StatusCode: 418, Body: http.NoBody}, nil
 }
 
 // nowhere is a resolver that knows no name.
