@@ -155,7 +155,6 @@ type Transport struct {
 	conns  pool
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	h2     *http.Transport // makes HTTP/2 connections
 
 	sessions tls.ClientSessionCache // of TLS, where TLSClientConfig has none
 	sweep    *time.Timer

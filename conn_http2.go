@@ -1,377 +1,252 @@
 package linger
 
 import (
-	"context"
+	"bufio"
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/textproto"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/lingerhttp/linger/timeline"
 )
 
-// An HTTP/2 connection: net/http's ClientConn makes the frames, on a connection
-// that linger has opened. A meter between the two counts what belongs to each
-// stream, and hears when the server refuses streams or ends the connection:
-// ClientConn does not tell.
+// An HTTP/2 connection (RFC 9113). The goroutine of the caller writes its HEADERS
+// and waits; one goroutine of the connection reads all frames, hands each stream
+// what is its own, and wakes who waits. The stages of an exchange, in order:
+//
+//	begin       opens the stream and queues its HEADERS    conn_http2_begin.go
+//	flush       writes what is queued                      conn_http2_write.go
+//	upload      sends a body that is not small             conn_http2_upload.go
+//	await       waits for the head of the answer           conn_http2_stream.go
+//	readLoop    takes frames in                            conn_http2_read.go
+//	Read        hands the body on, gives the slot back     conn_http2_body.go
 
 type http2Conn struct {
 	t      *Transport
-	cc     *http.ClientConn
-	meter  *meter
+	net    net.Conn
 	name   timeline.Conn
 	tls    *tls.ConnectionState
-	pooled atomic.Pointer[pooled]
-}
+	cfg    http2Config
+	pooled *pooled // set before readLoop starts and before a slot is lent
 
-// connKey is the context key under which newHTTP2 hands its connection to the
-// http.Transport that wraps it.
-type connKey struct{}
+	// These belong to readLoop.
+	in    *bufio.Reader
+	read  *http2.Framer // reads from in; it writes nothing
+	dec   *hpack.Decoder
+	block headBlock // the HEADERS and CONTINUATION under way
+	due   []*stream // to be woken before the next read from the network
+	flood floodGate
 
-// newHTTP2Dialer returns the http.Transport that makes ClientConns. It is told
-// that the connections are in clear, so that it speaks HTTP/2 at once on
-// whatever it is handed: TLS has been done by then.
-func newHTTP2Dialer(t *Transport) *http.Transport {
-	var h2 http.Protocols
-	h2.SetUnencryptedHTTP2(true)
-	return &http.Transport{
-		Protocols:              &h2,
-		DialContext:            handOver,
-		DisableCompression:     true,
-		ExpectContinueTimeout:  max(0, t.expectTimeout()),
-		ResponseHeaderTimeout:  t.ResponseHeaderTimeout,
-		MaxResponseHeaderBytes: int64(t.maxHeader()),
-	}
-}
+	reads atomic.Int64 // how often something came from the network
+	room  atomic.Int64 // how many streams the pool may put on it
 
-func handOver(ctx context.Context, _, _ string) (net.Conn, error) {
-	return ctx.Value(connKey{}).(net.Conn), nil
+	mu       sync.Mutex
+	err      error              // guarded by mu, with what follows: why the connection has ended
+	goAway   *goAwayError       // the server's last, nil if none came
+	leaving  bool               // it takes no more streams
+	streams  map[uint32]*stream // those open
+	nextID   uint32
+	peer     peerSettings
+	window   int64  // octets of DATA that may be sent on all streams together
+	receive  inflow // octets of DATA that the server may send
+	health   health
+	enc      *hpack.Encoder
+	encoded  bytes.Buffer // what enc wrote
+	out      []byte       // frames queued for writing
+	spare    []byte       // the next out
+	flushing bool         // somebody is writing, and takes what is queued meanwhile
+	acks     int          // acknowledgements among what is queued
 }
 
 // newHTTP2 begins HTTP/2 on a connection.
-func (t *Transport) newHTTP2(ctx context.Context, nc net.Conn, name timeline.Conn, state *tls.ConnectionState) (conn, error) {
-	c := &http2Conn{t: t, name: name, tls: state}
-	c.meter = newMeter(nc, c.changed)
-	cc, err := t.h2.NewClientConn(context.WithValue(ctx, connKey{}, net.Conn(c.meter)), "http", "handed.over:0")
-	if err != nil {
-		nc.Close()
-		return nil, &dialError{step: timeline.Connect, err: err}
-	}
-	c.cc = cc
-	cc.SetStateHook(func(*http.ClientConn) { c.changed() })
-	return c, nil
+func (t *Transport) newHTTP2(nc net.Conn, name timeline.Conn, state *tls.ConnectionState) *http2Conn {
+	cfg := newHTTP2Config(t)
+	c := &http2Conn{t: t, net: nc, name: name, tls: state, cfg: cfg, streams: make(map[uint32]*stream), nextID: 1,
+		peer: initialSettings, window: initialWindow, receive: inflow{size: cfg.connWindow, left: cfg.connWindow}}
+	c.in = bufio.NewReaderSize(http2Reader{c}, readBuffer)
+	c.read = http2.NewFramer(nil, c.in)
+	c.read.SetReuseFrames()
+	c.read.SetMaxReadFrameSize(cfg.frame)
+	c.dec = hpack.NewDecoder(cfg.decoderTable, c.block.add)
+	c.enc = hpack.NewEncoder(&c.encoded)
+	c.enc.SetMaxDynamicTableSizeLimit(cfg.encoderTable)
+	c.out = cfg.appendPreface(nil)
+	c.room.Store(initialStreams)
+	return c
 }
 
 func (c *http2Conn) about() timeline.Conn { return c.name }
-func (c *http2Conn) below() *wire         { return wireBelow(c.meter.Conn) }
+func (c *http2Conn) below() *wire         { return wireBelow(c.net) }
 func (c *http2Conn) multiplexed() bool    { return true }
-func (c *http2Conn) close()               { c.cc.Close() }
-func (c *http2Conn) finish()              { c.cc.Close() }
 
-// capacity is what the peer's SETTINGS allow. ClientConn is not asked: it counts
-// streams that the pool has got back but it has not finished with, and its
-// reservations, once they are more than lowered SETTINGS allow, block each other
-// for ever.
-func (c *http2Conn) capacity() int { return c.meter.capacity() }
+// capacity implements conn. It is what the peer's SETTINGS allow, less the
+// streams that were given up on a connection which has not answered since.
+func (c *http2Conn) capacity() int { return int(c.room.Load()) }
 
-// pooledAs implements conn. What happened before the pool knew the connection
-// is told as soon as the pool listens.
+// pooledAs implements conn. From now on frames are read; the preface is written
+// with the first request, or else by readLoop.
 func (c *http2Conn) pooledAs(p *pooled) {
-	c.pooled.Store(p)
-	go c.changed()
+	c.pooled = p
+	if !c.t.admit() {
+		c.abandon(ErrClosed)
+		return
+	}
+	go c.readLoop()
 }
 
-// changed tells the pool that the peer's limit has changed, that the connection
-// has ended, or that the server will take no more streams: those under way then
-// end in peace, and new ones go elsewhere.
-func (c *http2Conn) changed() {
-	pc := c.pooled.Load()
+// close implements conn.
+func (c *http2Conn) close() {
+	c.abandon(fmt.Errorf("connection %d was closed: %w", c.name.Number, ErrServerClosed))
+}
+
+// abandon ends the connection for a reason that is not the network's. readLoop
+// notices, and fails what is on it.
+func (c *http2Conn) abandon(why error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = why
+	}
+	c.mu.Unlock()
+	c.net.Close()
+}
+
+// finish implements conn. "Endpoints SHOULD always send a GOAWAY frame before
+// closing a connection so that the remote peer can know whether a stream has been
+// partially processed or not" — RFC 9113 §6.8.
+func (c *http2Conn) finish() {
+	c.mu.Lock()
+	c.leaving = true
+	c.mu.Unlock()
+	c.farewell(http2.ErrCodeNo, "")
+	c.close()
+}
+
+// farewell writes a GOAWAY, if that can be done at once.
+func (c *http2Conn) farewell(code http2.ErrCode, why string) {
+	c.mu.Lock()
+	if c.flushing || c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.flushing = true
+	p := appendGoAway(c.out, code, why)
+	c.out = nil
+	c.mu.Unlock()
+	c.net.SetWriteDeadline(time.Now().Add(farewellTime))
+	c.net.Write(p)
+}
+
+// farewellTime limits the last write on a connection: its peer may not read.
+const farewellTime = 100 * time.Millisecond
+
+// dead is why the connection has ended, nil if it has not.
+func (c *http2Conn) dead() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// fitLocked says whether a new stream may be opened, by an error if not.
+func (c *http2Conn) fitLocked() (fate, error) {
 	switch {
-	case pc == nil: // pooledAs will tell
-	case c.cc.Err() != nil:
-		c.t.startDials(c.t.pool().drop(pc, time.Now()))
-	case c.meter.goneAway():
-		c.t.drain(pc)
-	default:
-		c.t.startDials(c.t.pool().kick(pc, time.Now()))
+	case c.err != nil:
+		return processed, c.err
+	case c.goAway != nil:
+		return c.fateLocked(maxStreamID + 1), errors.New(string(goneAway))
+	case c.leaving, c.nextID > maxStreamID, len(c.streams) >= c.peer.streams:
+		return unusable, errors.New(string(unusable))
 	}
+	return processed, nil
 }
 
-// A stream is one exchange on an HTTP/2 connection.
-type stream struct {
-	c     *http2Conn
-	x     *exchange
-	s     slot
-	blind bool         // the peer's limit was not known when the stream was begun
-	bytes streamBytes  // belongs to the meter
-	begun bool         // its HEADERS are being written; belongs to who writes them
-	first atomic.Int64 // nanoseconds from the exchange's start to the first byte of an answer; 0 until then
-	ended atomic.Bool  // its record is closed
+// maxStreamID is the last stream's: "Stream identifiers cannot be reused.
+// Long-lived connections can result in an endpoint exhausting the available range
+// of stream identifiers. A client that is unable to establish a new stream
+// identifier can establish a new connection for new streams" — RFC 9113 §5.1.1.
+const maxStreamID = 1<<31 - 1
 
-	interim  atomic.Int64 // size of the heads of interim responses so far
-	tooLarge atomic.Bool  // they were larger than allowed
+// A fate says whether the server processed a stream.
+type fate string
+
+const (
+	processed fate = ""
+	refusedBy fate = "the server refused the stream"
+	goneAway  fate = "the server closed the connection before this stream"
+	allGone   fate = "the server closed the connection before its first stream"
+	tooMany   fate = "the server allows fewer streams than were begun before it said so"
+	unusable  fate = "the connection takes no more streams"
+)
+
+// A goAwayError is a server's GOAWAY (RFC 9113 §6.8).
+type goAwayError struct {
+	last uint32 // the last stream it processed
+	code http2.ErrCode
+	text string // for people
 }
 
-// roundTrip implements conn.
-func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
-	if err := c.cc.Err(); err != nil && s.nth > 1 {
-		return nil, &lost{err: err, step: timeline.Queue, stale: true}
+func (e *goAwayError) Error() string {
+	if e.text == "" {
+		return fmt.Sprintf("GOAWAY, %v", e.code)
 	}
-	// The exchange is in the queue until its HEADERS are written: before the
-	// peer's SETTINGS have come, ClientConn may hold it back.
-	st := &stream{c: c, x: x, s: s, blind: !c.meter.settled()}
-	resp, err := c.cc.RoundTrip(st.request())
-	if err != nil {
-		return nil, st.lost(err)
+	return fmt.Sprintf("GOAWAY, %v: %q", e.code, e.text)
+}
+
+// fateLocked is what the server's GOAWAY means for a stream.
+func (c *http2Conn) fateLocked(id uint32) fate {
+	switch {
+	case c.goAway == nil || id <= c.goAway.last:
+		return processed
+	case c.goAway.last == 0:
+		return allGone
 	}
-	resp.TLS, resp.Request = c.tls, x.req
-	x.enterAt(timeline.Receive, timeline.Unknown, st.firstAt())
-	x.mu.Lock()
-	x.Protocol, x.Status = resp.Proto, resp.StatusCode
-	x.mu.Unlock()
-	if st.over(resp) {
-		_, err := io.Copy(io.Discard, resp.Body) // takes the trailer in
-		resp.Body.Close()
-		if err != nil && resp.ContentLength == 0 { // there was one
-			return nil, st.lost(err)
+	return goneAway
+}
+
+// setRoomLocked tells the pool how many streams it may put on the connection.
+func (c *http2Conn) setRoomLocked() {
+	room := int64(c.peer.streams)
+	if c.health.ghosts > 0 {
+		room = max(0, room-int64(c.health.ghosts))
+	}
+	if c.health.doubted || c.leaving {
+		room = 0
+	}
+	c.room.Store(room)
+}
+
+// roomy tells the pool that there may be more room than there was.
+func (c *http2Conn) roomy() { c.t.startDials(c.t.pool().kick(c.pooled, time.Now())) }
+
+// leave lets what is on the connection end, and takes nothing more.
+func (c *http2Conn) leave() {
+	c.mu.Lock()
+	c.leaving = true
+	c.setRoomLocked()
+	c.mu.Unlock()
+	c.t.drain(c.pooled)
+}
+
+// statusLines holds the Status of a response for each known code.
+var statusLines = func() (lines [600]string) {
+	for code := range lines {
+		if text := http.StatusText(code); text != "" {
+			lines[code] = fmt.Sprintf("%d %s", code, text)
 		}
-		st.end(nil)
-		resp.Body = endedBody{x}
-		return resp, nil
 	}
-	resp.Body = &http2Body{stream: st, body: resp.Body}
-	return resp, nil
-}
+	return lines
+}()
 
-// over says whether a response without a body has ended. "A response that is
-// defined as having no content … can have a non-zero Content-Length header
-// field", https://www.rfc-editor.org/rfc/rfc9113#section-8.1.1.
-func (st *stream) over(resp *http.Response) bool {
-	none := st.x.Method == http.MethodHead || resp.ContentLength == 0 ||
-		resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusNotModified
-	return none && st.c.meter.over(&st.bytes)
-}
-
-// request is the exchange's request with hooks on it that write its spans.
-func (st *stream) request() *http.Request {
-	ctx := httptrace.WithClientTrace(st.x.ctx, &httptrace.ClientTrace{
-		WroteHeaderField:     st.writesHeader,
-		WroteRequest:         st.wroteRequest,
-		GotFirstResponseByte: st.firstByte,
-		Got1xxResponse:       st.got1xx,
-	})
-	req := st.x.req.WithContext(ctx)
-	req.Cancel = nil //lint:ignore SA1019 the context stands for it
-	if st.x.body != nil {
-		req.Body = st.x.body
+func http2Status(code int) string {
+	if code < len(statusLines) && statusLines[code] != "" {
+		return statusLines[code]
 	}
-	_, named := req.Header["User-Agent"]
-	if named && !st.x.gzip {
-		return req
-	}
-	if req.Header = req.Header.Clone(); req.Header == nil {
-		req.Header = make(http.Header)
-	}
-	if !named {
-		req.Header.Set("User-Agent", defaultUserAgent)
-	}
-	if st.x.gzip {
-		req.Header.Set("Accept-Encoding", "gzip")
-	}
-	return req
-}
-
-// writesHeader is called for each field of the HEADERS to be written, while those
-// of no other stream can be.
-func (st *stream) writesHeader(string, []string) {
-	if !st.begun {
-		st.begun = true
-		st.c.meter.expect(&st.bytes)
-		st.x.advance(timeline.Queue, timeline.Send)
-	}
-}
-
-func (st *stream) wroteRequest(httptrace.WroteRequestInfo) {
-	st.x.advance(timeline.Send, timeline.Wait)
-}
-
-func (st *stream) firstByte() { st.first.Store(int64(max(1, time.Since(st.x.Start)))) }
-
-// got1xx takes in an interim response: the final one begins after it. All of
-// them together are bounded.
-func (st *stream) got1xx(_ int, h textproto.MIMEHeader) error {
-	size := int64(0)
-	for name, values := range h {
-		for _, v := range values {
-			size += int64(len(name)) + int64(len(v)) + fieldOverhead
-		}
-	}
-	if st.interim.Add(size+fieldOverhead) > int64(st.c.t.maxHeader()) {
-		st.tooLarge.Store(true)
-		return ErrHeaderTooLarge
-	}
-	return nil
-}
-
-// fieldOverhead is what a field counts beside its octets (RFC 9113 §6.5.2).
-const fieldOverhead = 32
-
-// firstAt is when the final response began. If interim ones came before it, it
-// is when its head was there: ClientConn tells of the first byte only once.
-func (st *stream) firstAt() time.Time {
-	if st.interim.Load() > 0 {
-		return time.Now()
-	}
-	return st.x.Start.Add(time.Duration(st.first.Load()))
-}
-
-// advance enters a phase, if another one is under way.
-func (x *exchange) advance(from, to timeline.Phase) {
-	now := time.Now()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.ended && x.Spans[len(x.Spans)-1].Phase == from {
-		x.Enter(to, timeline.Unknown, now)
-	}
-}
-
-// lost says how the exchange failed.
-func (st *stream) lost(err error) *lost {
-	gone := st.c.cc.Err() != nil
-	sum, code := st.c.meter.take(&st.bytes)
-	st.count(sum)
-	l := &lost{err: err, step: max(timeline.Send, st.x.phase()), written: sum.id != 0, answered: st.first.Load() != 0, reused: st.s.nth > 1}
-	if l.answered {
-		l.step = timeline.Receive
-	}
-	var timeout net.Error
-	why := gaveUp(st.x)
-	if why == nil && code == processed {
-		code = st.fate(sum, gone)
-	}
-	switch {
-	case why != nil:
-		// Its HEADERS may just be on their way.
-		l.err, l.canceled, l.written = why, true, true
-	case code != processed:
-		// "The REFUSED_STREAM error code … indicates that the stream is being
-		// closed prior to any processing"; streams above a GOAWAY's last one
-		// "were not processed" — RFC 9113 §8.7, §6.8.
-		l.err, l.unprocessed, l.guessed = fmt.Errorf("%s: %w", code, err), true, code == tooMany
-		l.refused, l.counted = code == refusedBy && !st.blind, code != goneAway && code != unusable
-	case st.c.meter.plain.Load():
-		l.err, l.answered = fmt.Errorf("%w: it answers in HTTP/1", ErrNoHTTP2), true
-	case st.tooLarge.Load():
-		l.err = ErrHeaderTooLarge
-	case errors.As(err, &timeout) && timeout.Timeout() && st.c.t.ResponseHeaderTimeout > 0:
-		l.err = fmt.Errorf("%w: nothing for %v", ErrHeaderTimeout, st.c.t.ResponseHeaderTimeout)
-	case gone && !l.answered:
-		l.err = fmt.Errorf("%w (%w)", ErrServerClosed, err)
-	}
-	if !gone { // a stream's fault is not its connection's
-		l.left, l.fine = true, !errors.Is(l.err, ErrHeaderTimeout)
-	}
-	return l
-}
-
-// fate says what became of a stream that failed and was not given up. ClientConn puts no further streams on a connection on which one was
-// reset with PROTOCOL_ERROR, or which a request wants closed: it drains.
-//
-// "An endpoint that receives a HEADERS frame that causes its advertised concurrent
-// stream limit to be exceeded MUST treat this as a stream error of type
-// PROTOCOL_ERROR or REFUSED_STREAM" — RFC 9113 §5.1.2.
-func (st *stream) fate(sum streamBytes, gone bool) fate {
-	wrong := sum.reset && sum.code == protocolError
-	full := sum.id == 0 && !gone && st.c.cc.Available() == 0
-	if wrong || full {
-		st.c.t.drain(st.s.pooled)
-	}
-	switch {
-	case wrong && st.blind && st.first.Load() == 0 && st.x.traits.idempotent:
-		return tooMany
-	case full:
-		return unusable
-	}
-	return processed
-}
-
-func (st *stream) count(sum streamBytes) {
-	st.x.mu.Lock()
-	defer st.x.mu.Unlock()
-	if !st.x.ended {
-		st.x.Sent = timeline.Bytes{Header: st.x.Sent.Header + sum.sent.Header, Body: st.x.Sent.Body + sum.sent.Body}
-		st.x.Received = timeline.Bytes{Header: st.x.Received.Header + sum.received.Header, Body: st.x.Received.Body + sum.received.Body}
-	}
-}
-
-// end gives the slot back and closes the record, once. It returns the error as
-// the caller gets it.
-func (st *stream) end(err error) error {
-	if err != nil {
-		if why := gaveUp(st.x); why != nil {
-			err = why
-		}
-		err = st.fault(err)
-	}
-	if st.ended.Swap(true) {
-		return err
-	}
-	sum, _ := st.c.meter.take(&st.bytes)
-	st.count(sum)
-	v := verdict{answered: true}
-	if gone := st.c.cc.Err(); gone != nil {
-		v.close, v.rude = gone.Error(), true
-	}
-	st.c.t.release(st.s, v)
-	st.x.end(err)
-	return err
-}
-
-// fault is an error as the reader of the body gets it.
-func (st *stream) fault(err error) error {
-	return &Error{Step: timeline.Receive, Origin: st.x.origin.String(), Sent: true, Err: err, exchange: &st.x.Exchange}
-}
-
-// An http2Body is the body of a response on a stream.
-type http2Body struct {
-	*stream
-	body    io.ReadCloser
-	closing atomic.Bool // Close was called
-	failed  error       // what a Read returned; belongs to who reads
-}
-
-// Timeline implements timeline.Carrier.
-func (b *http2Body) Timeline() *timeline.Exchange { return &b.x.Exchange }
-
-// Read implements io.Reader.
-func (b *http2Body) Read(p []byte) (int, error) {
-	if b.failed != nil {
-		return 0, b.failed
-	}
-	n, err := b.body.Read(p)
-	switch {
-	case err == io.EOF:
-		b.end(nil)
-	case err != nil && b.closing.Load():
-		b.failed = b.fault(ErrBodyClosed)
-		return n, b.failed
-	case err != nil:
-		b.failed = b.end(err)
-		return n, b.failed
-	}
-	return n, err
-}
-
-// Close implements io.Closer. A stream whose body is not over is reset.
-func (b *http2Body) Close() error {
-	b.closing.Store(true)
-	err := b.body.Close()
-	b.end(nil)
-	return err
+	return fmt.Sprintf("%d ", code)
 }

@@ -138,7 +138,7 @@ func (d *dialler) open(ctx context.Context) (conn, error) {
 		}
 	}
 	if http2 {
-		return d.t.newHTTP2(ctx, l.Conn, l.about, l.tls)
+		return d.t.newHTTP2(l.Conn, l.about, l.tls), nil
 	}
 	return newHTTP1(d.t, l.Conn, l.wire, l.about, l.tls), nil
 }

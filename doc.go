@@ -19,7 +19,7 @@
 //	      send                   conn_http1_send.go   phase send
 //	      await                  conn_pipeline.go     phase wait, behind other answers
 //	      receive                conn_http1.go        phase wait, then receive
-//	    http2Conn                conn_http2.go    streams, counted by meter.go
+//	    http2Conn                conn_http2.go    streams: written by their callers, read by one goroutine
 //	  mayRetry                   transport.go     again, or not, and why
 //	Body.Read … io.EOF           conn_http1_body.go   the slot goes back, the record ends
 package linger

@@ -22,6 +22,9 @@ import (
 	"github.com/lingerhttp/linger/timeline"
 )
 
+// prefaceSize is the length of what a client says first (RFC 9113 §3.4).
+const prefaceSize = int64(len(http2.ClientPreface))
+
 // An h2peer is the server's end of an HTTP/2 connection, in the hands of a
 // script. It acknowledges SETTINGS and PINGs, unless it is deaf.
 type h2peer struct {
@@ -766,19 +769,19 @@ func TestHTTP2Cancelled(t *testing.T) {
 	}
 }
 
-// wantForgotten checks that no meter remembers a stream.
+// wantForgotten checks that no connection remembers a stream.
 func wantForgotten(t *testing.T, w *watched) {
 	t.Helper()
 	w.conns.mu.Lock()
 	defer w.conns.mu.Unlock()
 	for _, o := range w.conns.origins {
 		for _, pc := range o.conns {
-			m := pc.conn.(*http2Conn).meter
-			m.mu.Lock()
-			if len(m.streams) > 0 {
-				t.Errorf("%d streams are remembered", len(m.streams))
+			c := pc.conn.(*http2Conn)
+			c.mu.Lock()
+			if len(c.streams) > 0 {
+				t.Errorf("%d streams are remembered", len(c.streams))
 			}
-			m.mu.Unlock()
+			c.mu.Unlock()
 		}
 	}
 }

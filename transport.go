@@ -26,7 +26,6 @@ const (
 func (t *Transport) init() {
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.conns.strategy = t.Strategy
-	t.h2 = newHTTP2Dialer(t)
 	t.sessions = tls.NewLRUClientSessionCache(0)
 	if d := t.idleTimeout(); d > 0 {
 		t.sweep = time.AfterFunc(d, t.sweepIdle)
@@ -287,7 +286,6 @@ func (t *Transport) Close() error {
 		t.sweep.Stop()
 	}
 	closeAll(closing)
-	t.h2.CloseIdleConnections()
 	t.conns.dials.Wait()
 	t.workMu.Lock()
 	t.closed = true

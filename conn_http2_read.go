@@ -1,0 +1,455 @@
+package linger
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// Reading: one goroutine for each connection takes in all frames (RFC 9113 §6).
+
+// readLoop reads frames until the connection ends, and then fails what is on it.
+func (c *http2Conn) readLoop() {
+	defer c.t.work.Done()
+	c.flush() // the preface, if no request was faster
+	err := c.readFrames()
+	var broken http2.ConnectionError
+	switch {
+	case errors.As(err, &broken):
+		c.farewell(http2.ErrCode(broken), "")
+		err = fmt.Errorf("the server broke HTTP/2: %w", err)
+	case errors.Is(err, io.EOF):
+		err = ErrServerClosed
+	}
+	c.ended(err)
+}
+
+// ended closes the connection, tells the pool, and fails what is on it.
+func (c *http2Conn) ended(err error) {
+	c.wakeDue()
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = c.lastWordLocked(err)
+	}
+	err = c.err
+	streams := c.streams
+	c.streams = make(map[uint32]*stream)
+	c.restLocked()
+	c.mu.Unlock()
+	c.net.Close()
+	c.t.startDials(c.t.pool().drop(c.pooled, time.Now()))
+	for _, st := range streams {
+		st.lose(err)
+	}
+}
+
+// lastWordLocked is why the connection has ended, if the server said why.
+func (c *http2Conn) lastWordLocked(err error) error {
+	switch {
+	case c.goAway != nil && c.goAway.code != http2.ErrCodeNo:
+		return fmt.Errorf("%w (%w)", ErrServerClosed, c.goAway)
+	case c.health.unwritable != nil && !errors.Is(err, ErrServerClosed):
+		return c.health.unwritable
+	}
+	return err
+}
+
+// lose fails a stream whose connection has ended.
+func (st *stream) lose(err error) {
+	if st.headed {
+		err = fmt.Errorf("%w (%w)", io.ErrUnexpectedEOF, err)
+	}
+	st.fail(err, processed)
+}
+
+// http2Reader is where readLoop reads: before it may have to wait, those for whom
+// something has come are woken, and what is queued is written, all at once.
+type http2Reader struct{ c *http2Conn }
+
+func (r http2Reader) Read(p []byte) (int, error) {
+	c := r.c
+	c.wakeDue()
+	c.flush()
+	n, err := c.net.Read(p)
+	if n > 0 {
+		c.reads.Add(1)
+		c.mu.Lock()
+		c.health.heard = time.Now()
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+// wakeDue wakes the streams for which something has come.
+func (c *http2Conn) wakeDue() {
+	for i, st := range c.due {
+		st.listed = false
+		st.signal()
+		c.due[i] = nil
+	}
+	c.due = c.due[:0]
+}
+
+// list lets a stream be woken.
+func (c *http2Conn) list(st *stream) {
+	if !st.listed {
+		st.listed = true
+		c.due = append(c.due, st)
+	}
+}
+
+// readFrames returns why it ended.
+func (c *http2Conn) readFrames() error {
+	if err := c.greeting(); err != nil {
+		return err
+	}
+	for {
+		head, err := c.read.ReadFrameHeader()
+		if err == nil {
+			err = c.frame(head)
+		}
+		if err != nil {
+			err = c.excuse(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// excuse resets the stream that an error is about, if it is about one alone.
+func (c *http2Conn) excuse(err error) error {
+	var wrong http2.StreamError
+	switch {
+	case errors.As(err, &wrong):
+		return c.reset(wrong)
+	case errors.Is(err, http2.ErrFrameTooLarge):
+		return http2.ConnectionError(http2.ErrCodeFrameSize)
+	}
+	return err
+}
+
+// greeting waits for the server's preface: "The server connection preface consists
+// of a potentially empty SETTINGS frame that MUST be the first frame the server
+// sends in the HTTP/2 connection" — RFC 9113 §3.4.
+func (c *http2Conn) greeting() error {
+	const http1Start = "HTTP/"
+	start, err := c.in.Peek(frameHead)
+	switch {
+	case len(start) >= len(http1Start) && string(start[:len(http1Start)]) == http1Start:
+		return fmt.Errorf("%w: it answers in HTTP/1", ErrNoHTTP2)
+	case err != nil:
+		return err
+	case http2.FrameType(start[3]) != http2.FrameSettings:
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	return nil
+}
+
+// frame takes in one frame, of which the header has been read.
+func (c *http2Conn) frame(head http2.FrameHeader) error {
+	if c.flood.full(head) {
+		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+	}
+	if head.Type == http2.FrameData {
+		return c.dataFrame(head)
+	}
+	f, err := c.read.ReadFrameForHeader(head)
+	if err != nil {
+		return err
+	}
+	switch f := f.(type) {
+	case *http2.HeadersFrame:
+		return c.headersFrame(f)
+	case *http2.ContinuationFrame:
+		return c.fragment(f.HeaderBlockFragment(), f.Header(), f.HeadersEnded())
+	case *http2.SettingsFrame:
+		return c.settings(f)
+	case *http2.WindowUpdateFrame:
+		return c.windowUpdate(f)
+	case *http2.RSTStreamFrame:
+		return c.resetFrame(f)
+	case *http2.PingFrame:
+		return c.pingFrame(f)
+	case *http2.GoAwayFrame:
+		return c.goAwayFrame(f)
+	case *http2.PushPromiseFrame:
+		// "A client that has set SETTINGS_ENABLE_PUSH to 0 … MUST treat the receipt
+		// of a PUSH_PROMISE frame as a connection error of type PROTOCOL_ERROR" — §8.4.
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	return nil // "Implementations MUST ignore and discard frames of unknown types" — §4.1; PRIORITY is deprecated — §5.3.2
+}
+
+// idleLocked says whether a frame for a stream that is not open is an error: on
+// one that was never opened it is (RFC 9113 §5.1); one that was may have been
+// reset before the server knew.
+func (c *http2Conn) idleLocked(id uint32) error {
+	if id%2 == 0 || id >= c.nextID {
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	return nil
+}
+
+// find returns the open stream of that number, nil if it has ended.
+func (c *http2Conn) find(id uint32) (*stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.health.probed = false
+	if st := c.streams[id]; st != nil {
+		return st, nil
+	}
+	return nil, c.idleLocked(id)
+}
+
+// dataFrame takes in DATA, as it comes. All of it counts for the windows, padding
+// included (RFC 9113 §6.1).
+func (c *http2Conn) dataFrame(head http2.FrameHeader) error {
+	if head.StreamID == 0 {
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	size, padding := int(head.Length), 0
+	if head.Flags.Has(http2.FlagDataPadded) {
+		pad, err := c.in.ReadByte()
+		if err != nil {
+			return err
+		}
+		if size--; size < int(pad) {
+			return http2.ConnectionError(http2.ErrCodeProtocol)
+		}
+		padding = int(pad)
+		size -= padding
+	}
+	st, err := c.charge(head)
+	if err != nil {
+		return err
+	}
+	var wrong error
+	if st != nil {
+		wrong = st.expect(int(head.Length), size)
+	}
+	if wrong != nil {
+		st = nil
+	}
+	if err := c.copyData(st, size); err != nil {
+		return err
+	}
+	if _, err := c.in.Discard(padding); err != nil {
+		return err
+	}
+	unused := int(head.Length) - size
+	if st == nil {
+		unused = int(head.Length)
+	} else if unused > 0 {
+		st.pad(unused)
+	}
+	c.consumed(unused)
+	if st != nil && head.Flags.Has(http2.FlagDataEndStream) {
+		c.endStream(st, nil)
+	}
+	return wrong
+}
+
+// charge counts a DATA frame, and finds its stream.
+func (c *http2Conn) charge(head http2.FrameHeader) (*stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.receive.take(int(head.Length)) {
+		return nil, http2.ConnectionError(http2.ErrCodeFlowControl)
+	}
+	c.health.probed = false
+	st := c.streams[head.StreamID]
+	if st == nil {
+		return nil, c.idleLocked(head.StreamID)
+	}
+	st.received.Body += frameHead + int64(head.Length)
+	return st, nil
+}
+
+// expect says whether DATA may come on a stream: so much of the window, and so
+// much of the body.
+func (st *stream) expect(window, size int) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case !st.headed:
+		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeProtocol, Cause: errors.New("DATA before HEADERS")}
+	case st.ended:
+		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeStreamClosed, Cause: errors.New("DATA after the end of the stream")}
+	case !st.receive.take(window):
+		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeFlowControl, Cause: errors.New("more DATA than the window allows")}
+	case st.left >= 0 && int64(size) > st.left:
+		// "A request or response is also malformed if the value of a content-length
+		// header field does not equal the sum of the DATA frame payload lengths" —
+		// RFC 9113 §8.1.1.
+		return http2.StreamError{StreamID: st.id, Code: http2.ErrCodeProtocol, Cause: errors.New("the body is longer than its content-length")}
+	}
+	if st.left >= 0 {
+		st.left -= int64(size)
+	}
+	return nil
+}
+
+// copyData hands size octets on to a stream, as they come; without one they are
+// thrown away.
+func (c *http2Conn) copyData(st *stream, size int) error {
+	for size > 0 {
+		if _, err := c.in.Peek(1); err != nil {
+			return err
+		}
+		p, _ := c.in.Peek(min(size, c.in.Buffered()))
+		if st != nil {
+			c.consumed(st.take(p, size))
+			c.list(st)
+		}
+		c.in.Discard(len(p))
+		size -= len(p)
+	}
+	return nil
+}
+
+// take takes the next octets of the body in, of those that the frame still holds.
+// It returns how many nobody wants any more.
+func (st *stream) take(p []byte, coming int) (unwanted int) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.over {
+		return len(p)
+	}
+	st.data.append(p, coming)
+	return 0
+}
+
+// pad counts octets of a stream's window that were padding.
+func (st *stream) pad(n int) {
+	st.mu.Lock()
+	by := st.receive.give(n)
+	st.mu.Unlock()
+	if by > 0 {
+		st.widen(0, by)
+	}
+}
+
+// endStream takes in that the server's side of a stream has ended.
+func (c *http2Conn) endStream(st *stream, trailer map[string][]string) {
+	c.mu.Lock()
+	st.recvEnd = true
+	c.forgetLocked(st)
+	c.mu.Unlock()
+	st.mu.Lock()
+	st.ended = true
+	st.trailer = trailer
+	if st.left > 0 && st.err == nil {
+		st.err = fmt.Errorf("%w: %d bytes are missing", io.ErrUnexpectedEOF, st.left)
+	}
+	st.mu.Unlock()
+	c.list(st)
+}
+
+// reset ends a stream on which the server broke the protocol.
+func (c *http2Conn) reset(e http2.StreamError) error {
+	st, err := c.find(e.StreamID)
+	if st == nil {
+		return err
+	}
+	c.forget(st, e.Code, false, false)
+	if e.Cause == nil {
+		e.Cause = c.read.ErrorDetail()
+	}
+	st.fail(e, processed)
+	return nil
+}
+
+// resetFrame takes in RST_STREAM.
+func (c *http2Conn) resetFrame(f *http2.RSTStreamFrame) error {
+	c.mu.Lock()
+	st := c.streams[f.StreamID]
+	delete(c.streams, f.StreamID)
+	err := c.idleLocked(f.StreamID)
+	c.mu.Unlock()
+	if st == nil || err != nil {
+		return err
+	}
+	became := processed
+	switch f.ErrCode {
+	case http2.ErrCodeRefusedStream:
+		// "The REFUSED_STREAM error code … indicates that the stream is being closed
+		// prior to any processing having occurred" — RFC 9113 §8.7.
+		became = refusedBy
+	case http2.ErrCodeProtocol:
+		became = tooMany // if it was opened before the limit was known
+		c.leave()
+	}
+	st.fail(fmt.Errorf("the server reset the stream: %w", http2.StreamError{StreamID: f.StreamID, Code: f.ErrCode}), became)
+	c.list(st)
+	return nil
+}
+
+// pingFrame answers a PING, or takes in the answer to ours.
+func (c *http2Conn) pingFrame(f *http2.PingFrame) error {
+	if f.IsAck() {
+		c.pong(f.Data)
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ackLocked(func(b []byte) []byte { return appendPing(b, flagAck, f.Data) })
+}
+
+// goAwayFrame takes in that the server will take no more streams: "streams with
+// identifiers higher than the included last stream identifier … might be retried
+// on a new connection"; a server may announce it with the highest number first,
+// and say the true one later (RFC 9113 §6.8).
+func (c *http2Conn) goAwayFrame(f *http2.GoAwayFrame) error {
+	c.mu.Lock()
+	last := f.LastStreamID
+	if c.goAway != nil {
+		last = min(last, c.goAway.last) // "endpoints MUST NOT increase the value"
+	}
+	c.goAway = &goAwayError{last: last, code: f.ErrCode, text: string(f.DebugData())}
+	var above []*stream
+	for id, st := range c.streams {
+		if id > last {
+			delete(c.streams, id)
+			above = append(above, st)
+		}
+	}
+	became := c.fateLocked(maxStreamID + 1)
+	why := c.goAway
+	c.mu.Unlock()
+	c.leave() // before those streams fail: when they are tried again, the pool knows
+	for _, st := range above {
+		st.fail(why, became)
+	}
+	return nil
+}
+
+// A floodGate bounds frames that carry nothing: empty DATA, PING, SETTINGS,
+// RST_STREAM and the like (CVE-2019-9512 to -9518).
+type floodGate struct {
+	frames int
+	second int64 // since 1970, of the first of them
+}
+
+// maxIdleFrames is how many of them may come in a second.
+const maxIdleFrames = 10_000
+
+// full counts a frame, and says whether it is one too many.
+func (g *floodGate) full(head http2.FrameHeader) bool {
+	switch {
+	case head.Type == http2.FrameData && head.Length > 0, head.Type == http2.FrameHeaders, head.Type == http2.FrameContinuation, head.Type == http2.FrameWindowUpdate:
+		return false
+	}
+	if g.frames++; g.frames <= maxIdleFrames {
+		return false
+	}
+	now := time.Now().Unix()
+	if now == g.second {
+		return true
+	}
+	g.frames, g.second = 0, now
+	return false
+}

@@ -1,0 +1,331 @@
+package linger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// A stream is one exchange on an HTTP/2 connection.
+type stream struct {
+	c    *http2Conn
+	x    *exchange
+	s    slot
+	wake chan struct{} // holds one when something has come for the caller
+	up   *upload       // sends the request's body; nil if that went with the head. Set by begin
+
+	// The connection's mutex guards these.
+	id       uint32 // 0 until it is opened
+	blind    bool   // the peer's limit was not known when it was opened
+	window   int64  // octets of DATA that may be sent
+	sentEnd  bool   // our side has ended
+	recvEnd  bool   // the server's side has
+	reads    int64  // of the connection, when it was opened
+	sent     timeline.Bytes
+	received timeline.Bytes
+	fate     fate
+
+	// These belong to readLoop.
+	headed   bool // the final head has come
+	headRoom int  // octets left for heads
+	listed   bool // it is in due
+
+	mu       sync.Mutex
+	whole    bool // guarded by mu, with what follows: the request is written
+	answered bool // something of an answer has come
+	resp     *http.Response
+	headAt   time.Time // when the final head came
+	data     buffer    // what of the body came and was not read
+	receive  inflow    // what may come
+	left     int64     // octets of the body that have not come; -1: not known
+	ended    bool      // the server's side has ended
+	err      error     // why nothing more comes
+	trailer  http.Header
+	over     bool // the exchange has ended
+	closed   bool // by the reader of the body
+	result   error
+	unwatch  func() bool // ends the watch over the request's context
+}
+
+func (c *http2Conn) newStream(x *exchange, s slot) *stream {
+	return &stream{c: c, x: x, s: s, wake: make(chan struct{}, 1), headRoom: c.cfg.headerList, left: -1,
+		receive: inflow{size: c.cfg.streamWindow, left: c.cfg.streamWindow}}
+}
+
+// roundTrip implements conn.
+func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
+	st := c.newStream(x, s)
+	resp, err := st.roundTrip()
+	if err != nil {
+		return nil, st.lost(err)
+	}
+	if x.closes {
+		c.leave() // a server is told by the GOAWAY that comes with its end
+	}
+	return resp, nil
+}
+
+func (st *stream) roundTrip() (*http.Response, error) {
+	if err := gaveUp(st.x); err != nil {
+		return nil, err
+	}
+	if err := st.c.begin(st); err != nil {
+		return nil, err
+	}
+	if st.up == nil {
+		st.x.body.Close()
+	} else if !st.c.t.admit() {
+		return nil, ErrClosed
+	} else {
+		go st.up.run()
+	}
+	st.c.flush()
+	if st.up == nil {
+		st.x.advance(timeline.Send, timeline.Wait)
+	}
+	resp, err := st.await()
+	if err != nil {
+		return nil, err
+	}
+	return st.deliver(resp), nil
+}
+
+// advance enters a phase, if another one is under way.
+func (x *exchange) advance(from, to timeline.Phase) {
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ended && x.Spans[len(x.Spans)-1].Phase == from {
+		x.Enter(to, timeline.Unknown, now)
+	}
+}
+
+// await waits for the head of the final response.
+func (st *stream) await() (*http.Response, error) {
+	var timer *time.Timer
+	var timeout <-chan time.Time
+	for {
+		resp, whole, err := st.head()
+		if resp != nil || err != nil {
+			return resp, err
+		}
+		if d := st.c.t.ResponseHeaderTimeout; d > 0 && whole && timer == nil {
+			timer = time.NewTimer(d)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-st.wake:
+		case <-st.x.ctx.Done():
+			return nil, gaveUp(st.x)
+		case <-timeout:
+			return nil, fmt.Errorf("%w: nothing for %v", ErrHeaderTimeout, st.c.t.ResponseHeaderTimeout)
+		}
+	}
+}
+
+// head returns the response if it is there, and whether the request is written.
+func (st *stream) head() (resp *http.Response, whole bool, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.resp != nil {
+		return st.resp, st.whole, nil
+	}
+	return nil, st.whole, st.err
+}
+
+// deliver makes the response ready for the caller.
+func (st *stream) deliver(resp *http.Response) *http.Response {
+	x := st.x
+	resp.TLS, resp.Request = st.c.tls, x.req
+	x.mu.Lock()
+	if !x.ended {
+		x.Enter(timeline.Receive, timeline.Unknown, st.headAt)
+		x.Protocol, x.Status = resp.Proto, resp.StatusCode
+	}
+	x.mu.Unlock()
+	st.mu.Lock()
+	none := st.ended && st.err == nil && st.data.len() == 0
+	if none {
+		st.takeTrailer()
+	} else if !st.ended && x.ctx.Done() != nil {
+		st.unwatch = context.AfterFunc(x.ctx, st.givenUp)
+	}
+	st.mu.Unlock()
+	if none {
+		st.end(nil)
+		resp.Body = endedBody{x}
+		return resp
+	}
+	resp.Body = (*http2Body)(st)
+	return resp
+}
+
+// givenUp ends the stream when its caller gives up and nobody reads the body.
+func (st *stream) givenUp() {
+	st.fail(gaveUp(st.x), processed)
+	st.c.forget(st, http2.ErrCodeCancel, false, false)
+}
+
+// fail lets nothing more come: whoever waits gets err, once what came before it is
+// read.
+func (st *stream) fail(err error, f fate) {
+	st.mu.Lock()
+	if st.err == nil && !st.ended {
+		st.err = err
+	}
+	st.mu.Unlock()
+	if f != processed {
+		st.c.mu.Lock()
+		st.fate = f
+		st.c.mu.Unlock()
+	}
+	st.up.halt()
+	st.signal()
+}
+
+// signal wakes whoever waits on the stream.
+func (st *stream) signal() {
+	select {
+	case st.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lost says how an exchange failed before its response.
+func (st *stream) lost(err error) *lost {
+	fault := st.up.stop()
+	c, x := st.c, st.x
+	gone := c.dead() != nil
+	why := gaveUp(x)
+	code := http2.ErrCodeCancel
+	c.forget(st, code, why != nil || errors.Is(err, ErrHeaderTimeout), timedOut(why))
+	st.count()
+	var l *lost
+	if errors.As(err, &l) {
+		return l
+	}
+	l = &lost{err: err, step: max(timeline.Send, x.phase()), written: st.id != 0, answered: st.hasAnswer(), reused: st.s.nth > 1}
+	if l.answered {
+		l.step = timeline.Receive
+	}
+	if st.id == 0 && gone && st.s.nth > 1 {
+		l.stale, l.step = true, timeline.Queue
+		return l
+	}
+	f := st.doom(gone)
+	switch {
+	case why != nil:
+		l.err, l.canceled = why, true
+	case fault != nil:
+		l.err, l.canceled, l.step = fault, true, timeline.Send
+	case f != processed:
+		l.err, l.unprocessed, l.guessed = fmt.Errorf("%s: %w", f, err), true, f == tooMany
+		l.refused, l.counted = f == refusedBy && !st.blind, f != goneAway && f != unusable
+	case gone && errors.Is(err, ErrNoHTTP2):
+		l.answered = true
+	case gone && !l.answered && !errors.Is(err, ErrServerClosed):
+		l.err = fmt.Errorf("%w (%w)", ErrServerClosed, err)
+	}
+	if !gone { // a stream's fault is not its connection's
+		l.left, l.fine = true, !errors.Is(l.err, ErrHeaderTimeout)
+	}
+	return l
+}
+
+func timedOut(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrHeaderTimeout)
+}
+
+func (st *stream) hasAnswer() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.answered
+}
+
+// doom is what became of a stream that failed and was not given up.
+//
+// "An endpoint that receives a HEADERS frame that causes its advertised concurrent
+// stream limit to be exceeded MUST treat this as a stream error of type
+// PROTOCOL_ERROR or REFUSED_STREAM" — RFC 9113 §5.1.2.
+func (st *stream) doom(gone bool) fate {
+	st.c.mu.Lock()
+	f := st.fate
+	st.c.mu.Unlock()
+	if f == tooMany && (!st.blind || st.hasAnswer() || !st.x.traits.idempotent) {
+		return processed
+	}
+	if f == unusable && !gone {
+		st.c.t.drain(st.s.pooled)
+	}
+	return f
+}
+
+// count adds what went over the wire to the exchange's record.
+func (st *stream) count() {
+	st.c.mu.Lock()
+	sent, received := st.sent, st.received
+	st.sent, st.received = timeline.Bytes{}, timeline.Bytes{}
+	st.c.mu.Unlock()
+	x := st.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return
+	}
+	x.Sent.Header += sent.Header
+	x.Sent.Body += sent.Body
+	x.Received.Header += received.Header
+	x.Received.Body += received.Body
+}
+
+// end gives the slot back and closes the record, once. It returns the error as
+// the caller gets it.
+func (st *stream) end(err error) error {
+	if err != nil {
+		if why := gaveUp(st.x); why != nil {
+			err = why
+		}
+		err = st.fault(err)
+	}
+	st.mu.Lock()
+	over := st.over
+	st.over = true
+	unwatch := st.unwatch
+	rest := st.data.len()
+	st.data = buffer{}
+	st.mu.Unlock()
+	if over {
+		return err
+	}
+	if unwatch != nil {
+		unwatch()
+	}
+	c := st.c
+	if st.up != nil {
+		st.up.stop()
+		st.x.body.Close()
+	}
+	c.consumed(rest)
+	c.forget(st, http2.ErrCodeCancel, false, err != nil && timedOut(err))
+	st.count()
+	v := verdict{answered: true}
+	if gone := c.dead(); gone != nil {
+		v.close, v.rude = gone.Error(), true
+	}
+	c.t.release(st.s, v)
+	st.x.end(err)
+	return err
+}
+
+// fault is an error as the reader of the body gets it.
+func (st *stream) fault(err error) error {
+	return &Error{Step: timeline.Receive, Origin: st.x.origin.String(), Sent: true, Err: err, exchange: &st.x.Exchange}
+}
