@@ -30,7 +30,7 @@ func (d *dialler) through(ctx context.Context) (*link, error) {
 	}
 	l, err := d.reachProxy(ctx, p)
 	if err != nil {
-		return nil, throughProxy(p, &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}, err)
+		return nil, notReached(p, err)
 	}
 	start := time.Now()
 	note := ""
@@ -50,19 +50,20 @@ func (d *dialler) through(ctx context.Context) (*link, error) {
 	d.record.add(dialSpan{phase: timeline.Connect, cause: timeline.Unknown, start: start, end: time.Now(), note: note})
 	if err != nil {
 		l.Close()
-		return nil, throughProxy(p, err, nil)
+		return nil, &dialError{step: timeline.Connect, proxy: p.String(), err: err}
 	}
 	return l, nil
 }
 
-// throughProxy words the error of a dial through a proxy. A failure on the way to
-// the proxy has its step.
-func throughProxy(p *proxy, err, way error) error {
-	e := &dialError{step: timeline.Connect, proxy: p.String(), err: err}
-	var failed *dialError
-	if errors.As(way, &failed) {
-		e.step, e.tried = failed.step, failed.tried
+// notReached is the error of a dial that failed on the way to the proxy. Callers
+// tell it by an Op that net/http chose.
+func notReached(p *proxy, err error) error {
+	e := &dialError{step: timeline.Connect, proxy: p.String()}
+	var way *dialError
+	if errors.As(err, &way) {
+		e.step, e.tried, err = way.step, []string{way.Error()}, way.err
 	}
+	e.err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
 	return e
 }
 
