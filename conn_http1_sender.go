@@ -146,7 +146,9 @@ func (b *bodySender) end(whole bool, fault error) bool {
 // copy returns whether all was written, and the body's error. That of a write is
 // not one: the answer, or its absence, tells more.
 func (b *bodySender) copy() (whole bool, fault error) {
-	in := make([]byte, copyBuffer)
+	buf := uploadBuffers.Get().(*[copyBuffer]byte)
+	defer uploadBuffers.Put(buf)
+	in := buf[:]
 	var out []byte
 	var sum int64
 	for {

@@ -127,8 +127,12 @@ func outgoingLength(req *http.Request) int64 {
 }
 
 // inMemory says whether reading a request's body cannot block: it is one that
-// http.NewRequest has made of a buffer, a byte slice or a string.
+// http.NewRequest has made of a buffer, a byte slice or a string, or it tells, as
+// these do, that it holds all that is to be sent.
 func inMemory(req *http.Request) bool {
+	if holder, ok := req.Body.(interface{ Len() int }); ok {
+		return int64(holder.Len()) == req.ContentLength
+	}
 	return req.GetBody != nil && reflect.TypeOf(req.Body) == memoryBody
 }
 
