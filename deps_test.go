@@ -29,6 +29,7 @@ var arrows = map[string]struct {
 	"page":           {[]string{"timeline"}, "it runs over any RoundTripper, so that it can be compared with the standard one"},
 	"report":         {[]string{"timeline"}, "one door for both flows"},
 	"otel":           {[]string{".", "timeline"}, "it wraps the client; nothing imports it"},
+	"prometheus":     {[]string{".", "timeline"}, "it asks the client; nothing imports it"},
 	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report"}, "nothing imports a command"},
 }
 
