@@ -181,7 +181,7 @@ func TestUnusedConnectionIsNotSpent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, wait, orders := w.pool().acquire(x, time.Now())
-	w.startDials(orders)
+	w.carryOut(orders)
 	<-wait.ready
 	cancel()
 	x.carriedBy(wait.slot)
@@ -202,7 +202,7 @@ func TestUnusedConnectionIsNotSpent(t *testing.T) {
 func TestBothProtocolsAtOnce(t *testing.T) {
 	p := &pool{strategy: Strategy{Conns: 2}}
 	now := time.Now()
-	acquire := func(n int) (*waiter, []dialOrder) {
+	acquire := func(n int) (*waiter, *todo) {
 		x := &exchange{route: route{origin: origin{"https", "h:443"}}, traits: traits{idempotent: true, rewindable: true}}
 		x.Number = n
 		_, w, orders := p.acquire(x, now)
@@ -210,9 +210,9 @@ func TestBothProtocolsAtOnce(t *testing.T) {
 	}
 	_, first := acquire(1)
 	_, second := acquire(2)
-	p.opened(first[0], &fakeConn{number: 1, streams: 100}, nil, now)
+	p.opened(first.dials[0], &fakeConn{number: 1, streams: 100}, nil, now)
 	acquire(3)
-	p.opened(second[0], &fakeConn{number: 2, depth: 1}, nil, now)
+	p.opened(second.dials[0], &fakeConn{number: 2, depth: 1}, nil, now)
 	acquire(4) // on the idle HTTP/1 connection
 	if w, _ := acquire(5); w != nil {
 		t.Error("the fifth waits though the HTTP/2 connection has free streams")

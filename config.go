@@ -3,6 +3,7 @@ package linger
 import (
 	"context"
 	"crypto/tls"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -157,7 +158,12 @@ type Transport struct {
 	cancel context.CancelFunc
 
 	sessions tls.ClientSessionCache // of TLS, where TLSClientConfig has none
-	sweep    *time.Timer
+	clock    *time.Timer            // calls tick when something in the pool is due
+
+	underWay  atomic.Int64 // exchanges begun and not ended
+	stopping  atomic.Bool  // Shutdown has been called
+	quiet     chan struct{}
+	quietOnce sync.Once // closes quiet, when nothing is under way after stopping
 
 	schemes atomic.Pointer[map[string]http.RoundTripper] // never written to: RegisterProtocol puts another in its place
 
@@ -169,6 +175,7 @@ type Transport struct {
 const (
 	defaultMaxHeader   = 1 << 20
 	defaultIdleTimeout = 90 * time.Second
+	defaultJitter      = 0.1
 
 	// defaultExpectTimeout is http.DefaultTransport's.
 	defaultExpectTimeout = time.Second
@@ -204,9 +211,16 @@ func (t *Transport) expectTimeout() time.Duration {
 	return t.ExpectContinueTimeout
 }
 
-func (t *Transport) idleTimeout() time.Duration {
-	if t.IdleConnTimeout == 0 {
-		return defaultIdleTimeout
+// poolLimits fills in the pool's defaults.
+func (t *Transport) poolLimits() poolLimits {
+	l := poolLimits{conns: t.MaxConns, idle: t.MaxIdleConns, idlePerOrigin: t.MaxIdleConnsPerOrigin, waiting: t.MaxWaiting,
+		age: t.MaxConnAge, jitter: defaultJitter, dice: rand.Float64}
+	if l.idleTime = limit(t.IdleConnTimeout, defaultIdleTimeout); l.idleTime == forever {
+		l.idleTime = 0
 	}
-	return t.IdleConnTimeout
+	if t.Jitter != 0 {
+		l.jitter = min(1, max(0, t.Jitter))
+	}
+	l.oneHTTP2 = t.HTTP2 != nil && t.HTTP2.StrictMaxConcurrentRequests
+	return l
 }

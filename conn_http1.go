@@ -258,9 +258,10 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 	if f.Kind == http1.Chunked {
 		b.chunks = &http1.Chunks{}
 	}
-	b.why = whyClose(x, head, f, persists)
+	b.why, b.hint = whyClose(x, head, f, persists), keepAliveOf(head.Header)
 	if b.why != "" {
-		c.t.pool().retire(c.pooled)
+		b.reason = closesBehind(x, head, f)
+		c.t.leaves(c.pooled, b.reason)
 		// No further answer can come. "A server that sends a "close" connection
 		// option MUST … not process any further requests received on that
 		// connection" — RFC 9112 §9.6; without that word it may have.

@@ -21,7 +21,9 @@ type http1Body struct {
 	s       slot
 	turn    *turn
 	framing http1.Framing
-	why     string // why the connection closes after this response; empty if it does not
+	why     string      // why the connection closes after this response; empty if it does not
+	reason  CloseReason // the same
+	hint    *keepAlive  // what the server says of the connection's life
 
 	closing atomic.Bool // Close was called; interrupts a Read under way
 
@@ -211,7 +213,7 @@ func (b *http1Body) finish(why string, err error) {
 // finishLocked ends the exchange: the one place that decides whether its
 // connection lives on.
 func (b *http1Body) finishLocked(why string, err error) {
-	v := verdict{answered: true, cut: err != nil && cut(err)}
+	others := false
 	b.err = io.EOF
 	if err != nil {
 		err = b.fault(err)
@@ -226,12 +228,34 @@ func (b *http1Body) finishLocked(why string, err error) {
 		}
 	}
 	if why != "" {
-		v.others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+		others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
 	}
-	v.close, v.rude = why, err != nil || why != b.why || c.interrupted.Load()
+	oc := b.outcome(why, err)
+	oc.others = others
 	now := time.Now()
-	b.x.note(c.t.releaseAt(b.s, v, now))
+	b.x.note(c.t.releaseAt(b.s, oc, now))
 	b.x.endAt(now, b.taken, err)
+}
+
+// outcome is what the pool is told of an exchange that was answered. why is why the
+// connection ends, empty if it does not.
+func (b *http1Body) outcome(why string, err error) outcome {
+	oc := outcome{ended: exchangeAnswered, hint: b.hint}
+	switch {
+	case why == "":
+	case err == nil && why == b.why && !b.c.interrupted.Load():
+		oc.conn, oc.why = connEndsAfter, b.reason
+	case err == nil && why == errUnasked.Error():
+		oc.conn, oc.why = connEndsNow, CloseBroken
+	case err == nil:
+		oc.conn, oc.why = connEndsNow, CloseGivenUp
+	default:
+		oc.conn, oc.why = connEndsNow, faultReason(err, gaveUp(b.x))
+		if cut(err) {
+			oc.ended = exchangeHalved
+		}
+	}
+	return oc
 }
 
 func (b *http1Body) fault(err error) error {

@@ -223,7 +223,7 @@ func (c *http2Conn) setRoomLocked() {
 }
 
 // roomy tells the pool that there may be more room than there was.
-func (c *http2Conn) roomy() { c.t.startDials(c.t.pool().kick(c.pooled, time.Now())) }
+func (c *http2Conn) roomy() { c.t.carryOut(c.t.pool().kick(c.pooled, time.Now())) }
 
 // leave lets what is on the connection end, and takes nothing more.
 func (c *http2Conn) leave() {
@@ -231,7 +231,7 @@ func (c *http2Conn) leave() {
 	c.leaving = true
 	c.setRoomLocked()
 	c.mu.Unlock()
-	c.t.drain(c.pooled)
+	c.t.leaves(c.pooled, CloseAnnounced)
 }
 
 // statusLines holds the Status of a response for each known code.

@@ -40,7 +40,7 @@ func (c *http2Conn) ended(err error) {
 	c.restLocked()
 	c.mu.Unlock()
 	c.net.Close()
-	c.t.startDials(c.t.pool().drop(c.pooled, time.Now()))
+	c.t.carryOut(c.t.pool().drop(time.Now(), c.pooled))
 	for _, st := range streams {
 		st.lose(err)
 	}

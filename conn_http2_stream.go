@@ -263,7 +263,7 @@ func (st *stream) doom(gone bool) fate {
 		return processed
 	}
 	if f == unusable && !gone {
-		st.c.t.drain(st.s.pooled)
+		st.c.t.leaves(st.s.pooled, CloseAnnounced)
 	}
 	return f
 }
@@ -316,11 +316,11 @@ func (st *stream) end(err error) error {
 	c.consumed(rest)
 	c.forget(st, http2.ErrCodeCancel, false, err != nil && timedOut(err))
 	st.count()
-	v := verdict{answered: true}
-	if gone := c.dead(); gone != nil {
-		v.close, v.rude = gone.Error(), true
+	oc := outcome{ended: exchangeAnswered}
+	if c.dead() != nil {
+		oc.conn, oc.why = connEndsNow, CloseCut
 	}
-	c.t.release(st.s, v)
+	c.t.release(st.s, oc)
 	st.x.end(err)
 	return err
 }

@@ -161,7 +161,11 @@ func (c *http1Conn) discard(t *turn, method string) {
 	} else {
 		c.line.fail(&lost{err: ErrServerClosed, step: timeline.Wait, written: true, reused: true})
 	}
-	c.t.release(slot{pooled: c.pooled}, verdict{close: why, answered: why == ""})
+	oc := outcome{ended: exchangeAnswered}
+	if why != "" {
+		oc = outcome{conn: connEndsAfter, why: CloseGivenUp}
+	}
+	c.t.release(slot{pooled: c.pooled}, oc)
 }
 
 // discardAnswer returns why the connection cannot be used any more, empty if it can.

@@ -34,38 +34,24 @@ func (p *pool) snapshot() (all []Connection, wires []*wire) {
 	defer p.mu.Unlock()
 	for _, o := range p.origins {
 		for _, pc := range o.conns {
-			all = append(all, pc.describeLocked())
+			all = append(all, pc.describe())
 			wires = append(wires, pc.conn.below())
 		}
 	}
 	return all, wires
 }
 
-func (pc *pooled) describeLocked() Connection {
+func (pc *pooled) describe() Connection {
 	return Connection{
 		Conn:     pc.conn.about(),
 		Origin:   pc.home.key.String(),
 		Protocol: protocolOf(pc.conn),
-		State:    pc.stateLocked(),
+		State:    pc.state,
 		Uses:     pc.used,
 		InFlight: pc.inFlight,
 		Opened:   pc.opened,
-		LastUsed: pc.idleSince,
+		LastUsed: pc.lastUsed,
 	}
-}
-
-func (pc *pooled) stateLocked() ConnState {
-	switch {
-	case pc.gone:
-		return ConnGone
-	case pc.closing:
-		return ConnClosing
-	case pc.retired:
-		return ConnLeaving
-	case pc.inFlight > 0:
-		return ConnActive
-	}
-	return ConnIdle
 }
 
 // measure adds what the wire and the kernel know.

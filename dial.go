@@ -54,33 +54,25 @@ func (r *dialRecord) tell(e *timeline.Exchange) {
 // runDial carries out a dial order and hands the connection to the pool.
 func (t *Transport) runDial(d dialOrder) {
 	defer t.conns.dials.Done()
-	if d.pause > 0 && !sleep(t.life(), d.pause) {
-		t.startDials(t.pool().failed(lostDial{d, nil, ErrClosed}, time.Now()))
+	if d.pause > 0 && !sleep(d.network, d.pause) {
+		t.carryOut(t.pool().failed(lostDial{d, nil, ErrClosed}, time.Now()))
 		return
 	}
-	ctx, cancel := t.dialContext(d.owner.x.ctx)
+	ctx, cancel := t.dialContext(d)
 	defer cancel()
 	by := &dialler{t: t, to: d.to.key, addrs: &d.to.addrs, record: &dialRecord{}}
 	c, err := by.open(ctx)
 	if err != nil {
 		by.unclaim()
-		t.startDials(t.pool().failed(lostDial{d, by.record, err}, time.Now()))
+		t.carryOut(t.pool().failed(lostDial{d, by.record, err}, time.Now()))
 		return
 	}
-	orders, err := t.pool().opened(d, c, by.record, time.Now())
+	todo, err := t.pool().opened(d, c, by.record, time.Now())
 	if err != nil {
 		by.unclaim()
 		c.close()
 	}
-	t.startDials(orders)
-}
-
-// startDials carries out what the pool ordered, each dial in a goroutine of its
-// own: a dial outlives the exchange that asked for it.
-func (t *Transport) startDials(orders []dialOrder) {
-	for _, d := range orders {
-		go t.runDial(d)
-	}
+	t.carryOut(todo)
 }
 
 // sleep waits for d, or until ctx is done, which it reports as false.
@@ -96,11 +88,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // dialContext is what a dial runs in: it has the values of the request that asked
-// for it, hooks of httptrace among them, but ends with DialTimeout or the Transport
-// and not with the request, which the dial outlives.
-func (t *Transport) dialContext(asking context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(asking), t.dialTimeout())
-	stop := context.AfterFunc(t.life(), cancel)
+// for it, hooks of httptrace among them, but ends with DialTimeout, the network or
+// the Transport and not with the request, which the dial outlives.
+func (t *Transport) dialContext(d dialOrder) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.owner.context()), t.dialTimeout())
+	stop := context.AfterFunc(d.network, cancel)
 	return ctx, func() {
 		stop()
 		cancel()

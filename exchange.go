@@ -46,6 +46,7 @@ type exchange struct {
 func (t *Transport) begin(req *http.Request, now time.Time) *exchange {
 	x := &exchange{t: t, req: req, ctx: req.Context(), body: bodyOf(req)}
 	x.Number = int(t.exchanges.Add(1))
+	t.underWay.Add(1)
 	x.Method = methodOf(req)
 	x.Start = now
 	x.Spans = x.inline[:0]
@@ -132,6 +133,7 @@ func (x *exchange) endAt(now time.Time, body int64, err error) {
 		x.endCtx(nil)
 	}
 	x.show()
+	x.t.ended()
 }
 
 // failure wraps err as what the caller gets, and ends the record with it.

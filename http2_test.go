@@ -339,7 +339,7 @@ func TestHTTP2GoAwayThenClose(t *testing.T) {
 	eventually(t, "the GOAWAY has come", func() bool {
 		w.conns.mu.Lock()
 		defer w.conns.mu.Unlock()
-		return w.conns.origins[route{origin: origin{"http", strings.TrimPrefix(srv.url, "http://")}}].conns[0].draining
+		return w.conns.origins[route{origin: origin{"http", strings.TrimPrefix(srv.url, "http://")}}].conns[0].state == ConnLeaving
 	})
 	w.Close()
 	<-ended

@@ -88,7 +88,7 @@ func TestLessonsAreAlwaysTold(t *testing.T) {
 	g.dial(nil)
 	g.settle()
 	first := g.lent[0]
-	g.p.release(first, verdict{answered: true}, g.now)
+	g.p.release(first, outcome{ended: exchangeAnswered}, g.now)
 	g.lent = nil
 	g.settle() // the second exchange gets the first's connection
 	g.dial(refusal)
@@ -97,7 +97,7 @@ func TestLessonsAreAlwaysTold(t *testing.T) {
 		t.Fatal("there is a slot that should not be")
 	}
 	told := strings.Contains(next.Spans[0].Note, "1 at a time from now on")
-	g.p.release(g.lent[0], verdict{answered: true}, g.now)
+	g.p.release(g.lent[0], outcome{ended: exchangeAnswered}, g.now)
 	if told = told || strings.Contains(next.Spans[0].Note, "1 at a time from now on"); !told {
 		t.Errorf("nobody tells the lesson: %+v", next.Spans)
 	}

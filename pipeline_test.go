@@ -561,19 +561,22 @@ func TestAnnouncedInThePipeline(t *testing.T) {
 // TestBrokenPipelineIsLearned: what the loss of a pipeline teaches does not
 // depend on who gives its slot back first, and is learned once.
 func TestBrokenPipelineIsLearned(t *testing.T) {
-	reads := verdict{close: "EOF", cut: true, others: true, rude: true}
-	behind := verdict{close: "EOF", rude: true}
-	for _, verdicts := range [][]verdict{{reads, behind, behind}, {behind, behind, reads}, {behind, reads, behind}} {
+	reads := outcome{ended: exchangeCut, others: true, conn: connEndsNow, why: CloseCut}
+	behind := outcome{conn: connEndsAfter, why: CloseCut}
+	for _, outcomes := range [][]outcome{{reads, behind, behind}, {behind, behind, reads}, {behind, reads, behind}} {
 		now := time.Now()
 		p := pool{strategy: pipelining(8)}
-		o := p.originLocked(route{origin: origin{"http", "peer:80"}})
-		pc := &pooled{conn: newHTTP1(&Transport{Strategy: p.strategy}, nil, nil, timeline.Conn{}, nil), home: o, inFlight: 3, used: 3}
-		o.conns = append(o.conns, pc)
-		for i, v := range verdicts {
-			p.release(slot{pooled: pc, nth: i + 1}, v, now)
+		o := p.origin(route{origin: origin{"http", "peer:80"}})
+		pc := &pooled{conn: &fakeConn{depth: 8}, home: o}
+		p.join(pc)
+		for range 3 {
+			p.lend(pc, &exchange{}, "", now)
+		}
+		for i, oc := range outcomes {
+			p.release(slot{pooled: pc, nth: i + 1}, oc, now)
 		}
 		if o.broken != 1 || o.limit != 0 {
-			t.Errorf("%+v: broken %d times, limit %d", verdicts, o.broken, o.limit)
+			t.Errorf("%+v: broken %d times, limit %d", outcomes, o.broken, o.limit)
 		}
 	}
 }

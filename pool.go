@@ -2,6 +2,9 @@ package linger
 
 import (
 	"container/heap"
+	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -12,6 +15,17 @@ import (
 //
 // The pool lends slots, never connections. A slot is given back exactly once, by
 // release, whatever became of the exchange.
+//
+//	pool.go           slots: acquire, abandon, release, opened
+//	pool_conn.go      the states of a connection
+//	pool_pick.go      which connection an exchange gets
+//	pool_waiters.go   who waits, in which order
+//	pool_room.go      how many there may be: dials, room for them, idle ones
+//	pool_leave.go     how connections leave
+//	pool_learn.go     what is learned of an origin
+//
+// Every function but those that take the mutex themselves (acquire, abandon,
+// opened, failed, release, leaves, drop, kick, tick, closeIdle, …) needs it held.
 
 // An origin is scheme, host and port (RFC 9110 §4.3.1). The pool's unit is the route
 // to one.
@@ -31,96 +45,117 @@ type slot struct {
 	dial   *dialRecord // how it was opened, for the first exchange on it
 }
 
-// pooled is the pool's account of one connection; the pool's mutex guards it.
-type pooled struct {
-	conn      conn
-	home      *originPool
-	inFlight  int
-	used      int         // slots lent so far
-	bears     int         // streams it bears, as learned from refusals
-	bearsTill time.Time   // when to forget that
-	exclusive bool        // the exchange on it tolerates no other behind it
-	alone     bool        // nothing goes behind the first exchange before its answer
-	retired   bool        // lends no more slots
-	draining  bool        // its end was announced: another may be opened beside it
-	cut       bool        // it ended without notice, and that was learned from
-	closing   bool        // somebody was told to close it
-	gone      bool        // no longer counted among the open ones
-	index     int         // in its origin's conns
-	stacked   bool        // it is in its origin's idle
-	dial      *dialRecord // until somebody is the first to use it
-	opened    time.Time
-	idleSince time.Time
-}
-
 // originPool is what the pool knows of one origin.
 type originPool struct {
 	key      route
 	conns    []*pooled // open, in no order
-	idle     []*pooled // those with nothing on them, the one used last on top; some may have ended since
-	leaving  int       // connections among conns that drain
+	states   [ConnGone]int
+	standing int      // connections among conns that count against the limit
+	shared   int      // connections among conns that speak HTTP/2
+	idle     idleList // those with nothing on them; some may have ended since
 	dialling int
 	waiters  waiterHeap
+	warmings []*warming
+	addrs    addresses // over which its connections are spread
+	hungry   bool      // it wants a dial, and is in the pool's hungry
 
-	addrs addresses // over which its connections are spread
-
-	answered    bool       // the origin has answered at least once
-	leftAt      time.Time  // when the last of its connections was dropped
-	turned      []lostDial // dials turned away while nothing was open but others were under way
-	untold      string     // what was learned when nobody was there to tell it
-	turnedAway  int        // dials refused, one after the other, while nothing was open
-	multiplexed bool       // its newest connection speaks HTTP/2
-	shared      int        // connections among conns that speak HTTP/2
-	limit       int        // connections it bears, as learned; 0: nothing learned
-	limitUntil  time.Time  // when to forget that
-	broken      int        // pipelines lost without notice, one after the other
-	noPipeline  time.Time  // until when requests are not written ahead
+	lessons
+	tally
 }
 
 // A dialOrder is the pool's wish that a connection be opened.
 type dialOrder struct {
-	to    *originPool
-	owner *waiter       // whose exchange fails if it fails
-	pause time.Duration // how long to wait first
+	to      *originPool
+	owner   *waiter         // whose exchange fails if it fails
+	pause   time.Duration   // how long to wait first
+	network context.Context // ends when the network has changed; nil: never
+}
+
+// A todo is what the pool wants done without its mutex, in this order.
+type todo struct {
+	closing []*pooled // to be closed at once, then dropped
+	finish  []*pooled // to be ended in the ordinary way, then dropped
+	dials   []dialOrder
+	tick    bool // due is sooner than it was
+}
+
+// poolLimits are a Transport's, defaults filled in; zero means no limit.
+type poolLimits struct {
+	conns, idle, idlePerOrigin, waiting int
+	idleTime, age                       time.Duration
+	jitter                              float64
+	oneHTTP2                            bool           // no second HTTP/2 connection when the first one's streams are used up
+	dice                                func() float64 // in [0, 1); nil: no jitter
 }
 
 type pool struct {
 	strategy Strategy
+	limits   poolLimits
 
-	mu      sync.Mutex
-	origins map[route]*originPool // guarded by mu, with all they hold
-	closed  bool
+	mu           sync.Mutex
+	origins      map[route]*originPool // guarded by mu, with all they hold
+	past         tally                 // of origins that were forgotten
+	states       [ConnGone]int         // of all origins together, as are the next two
+	idle         idleList
+	dialling     int
+	hungry       []*originPool   // want a dial, who has wanted for longest first
+	lent         uint64          // slots so far
+	views        []connView      // room for choose
+	wants        *todo           // what will be wanted when the mutex is given up
+	due          time.Time       // when tick is to be called; zero: not at all
+	network      context.Context // ends when the network has changed, as leaveNetwork makes it
+	leaveNetwork context.CancelFunc
+	closing      bool // takes no new exchanges
+	closed       bool
 
 	// dials counts the dials ordered and not yet ended. It grows under mu, and
 	// not once the pool is closed.
 	dials sync.WaitGroup
 }
 
-// acquire lends x a slot now, or returns a waiter that will get one, and says
-// what must be dialled for it.
-func (p *pool) acquire(x *exchange, now time.Time) (slot, *waiter, []dialOrder) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		w := &waiter{x: x, ready: make(chan struct{}), index: -1, err: ErrClosed}
-		close(w.ready)
-		return slot{}, w, nil
+// todo is where to put what is wanted.
+func (p *pool) todo() *todo {
+	if p.wants == nil {
+		p.wants = new(todo)
 	}
-	o := p.originLocked(x.route)
-	if len(o.waiters) == 0 {
-		if s, ok := p.serveLocked(o, x, now); ok {
-			return s, nil, nil
-		}
-	}
-	w := &waiter{x: x, ready: make(chan struct{}), index: -1}
-	heap.Push(&o.waiters, w)
-	orders := p.dispatchLocked(o, now)
-	return slot{}, w, orders
+	return p.wants
 }
 
-// serveLocked lends x a slot, if one can be had now.
-func (p *pool) serveLocked(o *originPool, x *exchange, now time.Time) (slot, bool) {
-	pc, reason := p.pickLocked(o, x.traits, now)
+// wanted takes out what is wanted, nil if nothing is.
+func (p *pool) wanted() *todo {
+	w := p.wants
+	p.wants = nil
+	return w
+}
+
+// acquire lends x a slot now, or returns a waiter that will get one, or that has
+// failed.
+func (p *pool) acquire(x *exchange, now time.Time) (slot, *waiter, *todo) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || (p.closing && x.Tries == 0) {
+		return slot{}, failedWaiter(x, ErrClosed), nil
+	}
+	o := p.origin(x.route)
+	if len(o.waiters) == 0 {
+		if s, ok := p.serve(o, x, now); ok {
+			return s, nil, p.wanted()
+		}
+	}
+	// Who is sent again has been let in before.
+	if most := p.limits.waiting; most > 0 && len(o.waiters) >= most && x.Tries == 0 {
+		return slot{}, failedWaiter(x, ErrQueueFull), p.wanted()
+	}
+	w := &waiter{x: x, home: o, since: now, ready: make(chan struct{}), index: -1}
+	heap.Push(&o.waiters, w)
+	o.waited++
+	p.dispatch(o, now)
+	return slot{}, w, p.wanted()
+}
+
+// serve lends x a slot, if one can be had now.
+func (p *pool) serve(o *originPool, x *exchange, now time.Time) (slot, bool) {
+	pc, reason := p.pick(o, x.traits, now)
 	if pc == nil {
 		return slot{}, false
 	}
@@ -128,10 +163,10 @@ func (p *pool) serveLocked(o *originPool, x *exchange, now time.Time) (slot, boo
 		x.note(o.untold)
 		o.untold = ""
 	}
-	return lend(pc, x, reason, now), true
+	return p.lend(pc, x, reason, now), true
 }
 
-func (p *pool) originLocked(key route) *originPool {
+func (p *pool) origin(key route) *originPool {
 	o := p.origins[key]
 	if o == nil {
 		o = &originPool{key: key}
@@ -143,242 +178,247 @@ func (p *pool) originLocked(key route) *originPool {
 	return o
 }
 
-// abandon takes a waiter off the line. If it was served meanwhile, it returns
-// false, and its slot is the caller's to give back.
-func (p *pool) abandon(w *waiter) bool {
+// abandon takes a waiter off the line; who stood behind it may have been waiting
+// for it alone. If it was served meanwhile, it returns false, and its slot is the
+// caller's to give back.
+func (p *pool) abandon(w *waiter, now time.Time) (*todo, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.index < 0 {
-		return false
+		return nil, false
 	}
-	heap.Remove(&w.x.pool(p).waiters, w.index)
-	return true
-}
-
-func (x *exchange) pool(p *pool) *originPool { return p.originLocked(x.route) }
-
-// dispatchLocked serves those who wait, the most urgent and then the longest
-// waiting first, and orders dials for those who remain.
-func (p *pool) dispatchLocked(o *originPool, now time.Time) []dialOrder {
-	for len(o.waiters) > 0 {
-		w := o.waiters[0]
-		s, ok := p.serveLocked(o, w.x, now)
-		if !ok {
-			break
-		}
-		heap.Pop(&o.waiters)
-		w.slot = s
-		close(w.ready)
-	}
-	var orders []dialOrder
-	for len(o.waiters) > 0 && p.viewLocked(o, now).mayDial() {
-		owner := o.waiters.undialled()
-		if owner == nil {
-			break
-		}
-		owner.dialled = true
-		o.dialling++
-		p.dials.Add(1)
-		orders = append(orders, dialOrder{to: o, owner: owner, pause: o.pause(now)})
-	}
-	return orders
-}
-
-// open counts the connections that stand against the limit.
-func (o *originPool) open() int { return len(o.conns) - o.leaving }
-
-// rest puts a connection with nothing on it on top of the idle ones.
-func (o *originPool) rest(pc *pooled) {
-	if pc.inFlight == 0 && !pc.retired && !pc.stacked {
-		pc.stacked = true
-		o.idle = append(o.idle, pc)
-	}
-}
-
-// wake takes the idle connection that was used last, nil if there is none.
-func (o *originPool) wake() *pooled {
-	for len(o.idle) > 0 {
-		pc := o.idle[len(o.idle)-1]
-		o.idle[len(o.idle)-1] = nil
-		o.idle = o.idle[:len(o.idle)-1]
-		pc.stacked = false
-		if pc.inFlight == 0 && !pc.retired {
-			return pc
-		}
-	}
-	return nil
+	w.home.unline(w, now)
+	p.dispatch(w.home, now)
+	return p.wanted(), true
 }
 
 // lend counts a slot of pc as taken.
-func lend(pc *pooled, x *exchange, reason string, now time.Time) slot {
-	rested := pc.used > 0 || now.After(pc.idleSince)
+func (p *pool) lend(pc *pooled, x *exchange, reason string, now time.Time) slot {
+	rested := pc.used > 0 || now.After(pc.lastUsed)
 	pc.inFlight++
 	pc.used++
+	pc.lastUsed = now
 	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(x.traits)
+	p.lent++
+	pc.turn = p.lent
+	pc.home.exchanges++
+	p.move(pc, ConnActive)
 	s := slot{pooled: pc, nth: pc.used, rested: rested, reason: reason, dial: pc.dial}
 	pc.dial = nil
 	return s
 }
 
-// behindOthers says whether a request may stand in a pipeline at all: "A user
-// agent SHOULD NOT pipeline requests after a non-idempotent method, until the
-// final response status code for that method has been received" — RFC 9112
-// §9.3.2. A request with a body is not written ahead either: it would have to be
-// repeated.
-func behindOthers(tr traits) bool { return tr.idempotent && !tr.hasBody && !tr.alone }
-
-// viewLocked sums an origin up for a decision.
-func (p *pool) viewLocked(o *originPool, now time.Time) originView {
-	v := originView{open: o.open(), dialling: o.dialling, waiting: len(o.waiters), limit: p.strategy.Conns, perDial: 1}
-	if now.After(o.limitUntil) {
-		o.limit = 0
+// dispatch serves those who wait, and has connections opened for those who remain.
+func (p *pool) dispatch(o *originPool, now time.Time) {
+	p.serveLine(o, 0, now)
+	p.settleWarm(o, now)
+	p.crave(o, now)
+	p.feed(now)
+	if len(o.waiters) > 0 {
+		p.remind(o.forgets(now))
 	}
-	if o.limit > 0 && (v.limit == 0 || o.limit < v.limit) {
-		v.limit = o.limit
-	}
-	if p.strategy.Protocol == HTTP2 || o.multiplexed {
-		v.perDial = initialStreams
-	}
-	return v
 }
 
-// pickLocked finds a connection for an exchange of these traits, or nil. An idle
-// one is found at once, however many there are: the one used last, since it is
-// the least likely to have been closed by the server. Only where exchanges share
-// connections are all looked at, which are few then.
-func (p *pool) pickLocked(o *originPool, tr traits, now time.Time) (*pooled, string) {
-	v := p.viewLocked(o, now)
-	v.exclusive = !behindOthers(tr)
-	if pc := o.wake(); pc != nil {
-		if c := p.viewOfLocked(pc, now); c.free > 0 {
-			return pc, reasonFor(v, c)
+// serveLine serves those who wait, the most urgent and then the longest waiting
+// first, until no more than rest are left.
+func (p *pool) serveLine(o *originPool, rest int, now time.Time) {
+	for len(o.waiters) > rest {
+		w := o.waiters[0]
+		s, ok := p.serve(o, w.x, now)
+		if !ok {
+			return
 		}
-		o.rest(pc)
+		o.unline(w, now)
+		w.slot = s
+		close(w.ready)
 	}
-	if p.strategy.depth() == 1 && o.shared == 0 {
-		return nil, ""
-	}
-	views := make([]connView, len(o.conns))
-	for i, pc := range o.conns {
-		views[i] = p.viewOfLocked(pc, now)
-	}
-	i, reason := choose(v, views)
-	if i < 0 {
-		return nil, ""
-	}
-	return o.conns[i], reason
 }
 
-func (p *pool) viewOfLocked(pc *pooled, now time.Time) connView {
-	return connView{inFlight: pc.inFlight, free: p.freeLocked(pc, now), fresh: pc.used == 0, multiplexed: pc.conn.multiplexed()}
-}
-
-// freeLocked is how many slots a connection could lend now.
-func (p *pool) freeLocked(pc *pooled, now time.Time) int {
-	if pc.retired {
-		return 0
-	}
-	free := pc.conn.capacity() - pc.inFlight
-	if now.Before(pc.bearsTill) {
-		free = min(free, pc.bears-pc.inFlight)
-	}
-	if !pc.conn.multiplexed() {
-		if pc.exclusive || pc.alone || now.Before(pc.home.noPipeline) {
-			free = 1 - pc.inFlight
-		}
-	}
-	if life := p.strategy.lifetime(); life > 0 {
-		free = min(free, life-pc.used)
-	}
-	return free
-}
-
-// opened takes in a connection that a dial order brought.
-func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) ([]dialOrder, error) {
+// opened takes in a connection that a dial order brought. With an error it is
+// not taken, and the caller closes it.
+func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) (*todo, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialEndedLocked(d)
-	if p.closed {
-		return nil, ErrClosed
+	o := d.to
+	err := p.judge(d, c)
+	p.dialEnded(d)
+	if err != nil {
+		o.opened++
+		o.closed.add(untakenReason(err))
+		p.dispatch(o, now)
+		return p.wanted(), err
 	}
-	pc := &pooled{conn: c, home: d.to, dial: record, opened: now, idleSince: now, alone: d.to.broken > 0}
-	d.to.multiplexed = c.multiplexed()
-	d.to.turnedAway = 0
-	pc.index = len(d.to.conns)
-	d.to.conns = append(d.to.conns, pc)
-	d.to.rest(pc)
-	if c.multiplexed() {
-		d.to.shared++
+	pc := p.adopt(d, c, now)
+	pc.dial = record
+	o.bore(o.standing, c.multiplexed())
+	for _, l := range o.undecided() {
+		p.learnFrom(l, now)
 	}
+	p.dispatch(o, now)
+	p.trim(o)
+	p.remindIdle(pc)
+	return p.wanted(), nil
+}
+
+// judge says why a new connection is not taken.
+func (p *pool) judge(d dialOrder, c conn) error {
+	switch {
+	case p.closed:
+		return ErrClosed
+	case d.stale():
+		return errNetworkChanged
+	case c.multiplexed() && len(d.to.warmings) == 0 && len(d.to.waiters) == 0 && d.to.shares():
+		return errSurplus
+	}
+	return nil
+}
+
+// stale says whether the network has changed since the dial was ordered.
+func (d dialOrder) stale() bool { return d.network != nil && d.network.Err() != nil }
+
+// shares says whether the origin has a connection that takes streams.
+func (o *originPool) shares() bool {
+	return slices.ContainsFunc(o.conns, func(pc *pooled) bool { return pc.conn.multiplexed() && pc.state < ConnLeaving })
+}
+
+// adopt begins the account of a new connection. What bounds its life is shortened
+// at random, so that connections opened together do not end together.
+func (p *pool) adopt(d dialOrder, c conn, now time.Time) *pooled {
+	pc := &pooled{conn: c, home: d.to, opened: now, lastUsed: now, keep: p.limits.idleTime, alone: d.to.broken > 0}
+	pc.life = p.strategy.lifetime()
+	if pc.life >= jitteredLife {
+		pc.life -= int(p.chance() * float64(pc.life))
+	}
+	if age := p.limits.age; age > 0 {
+		pc.retireAt = now.Add(age - time.Duration(p.chance()*float64(age)))
+		p.remind(pc.retireAt)
+	}
+	p.join(pc)
 	c.pooledAs(pc)
-	if d.to.limit > 0 {
-		d.to.limit = max(d.to.limit, d.to.open())
+	return pc
+}
+
+// jitteredLife is how many exchanges a connection must have for their number to
+// be shortened: of fewer a share is next to nothing, and their number is meant.
+const jitteredLife = 10
+
+// chance is a random share, jitter at the most.
+func (p *pool) chance() float64 {
+	if p.limits.dice == nil {
+		return 0
 	}
-	for _, t := range d.to.undecided() {
-		p.learnFromLocked(t, now)
-	}
-	return p.dispatchLocked(d.to, now), nil
+	return p.limits.jitter * p.limits.dice()
 }
 
-func (p *pool) dialEndedLocked(d dialOrder) {
-	d.to.dialling--
-	d.owner.dialled = false
-}
-
-// A verdict is what became of an exchange, as far as its connection goes.
-type verdict struct {
-	close    string // why the connection must not be used again; empty if it may
-	answered bool   // a final response came
-	cut      bool   // the connection ended without notice before the end of the answer
-	others   bool   // and other exchanges stood behind it
-	refused  bool   // the server refused the stream: it had enough of them
-	rude     bool   // it is to be closed at once, without waiting for the server
-	unused   bool   // nothing was done with the slot
-}
-
-// release gives a slot back. It returns whether the caller is to close the
-// connection now and drop it then (until which it counts as open), what to dial,
-// and a remark for the timeline if something was learned about the origin.
-func (p *pool) release(s slot, v verdict, now time.Time) (closeIt bool, orders []dialOrder, remark string) {
+// release gives a slot back. It returns a remark for the timeline if something
+// was learned about the origin.
+func (p *pool) release(s slot, oc outcome, now time.Time) (*todo, string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pc, o := s.pooled, s.home
 	pc.inFlight--
 	pc.exclusive = false
-	pc.idleSince = now
-	if v.answered {
-		o.answered = true
-		pc.alone = false
-		if v.close == "" && pc.inFlight > 0 {
-			o.broken = 0 // with others behind it: the pipeline holds
-		}
+	pc.lastUsed = now
+	remark := p.learn(s, oc, now)
+	if oc.ended == exchangeUnused {
+		pc.untouch(s)
 	}
-	if v.unused {
-		pc.untouchLocked(s)
+	if oc.hint != nil {
+		pc.heed(*oc.hint, p.limits.idleTime)
 	}
-	if v.refused {
-		pc.bears, pc.bearsTill = max(1, pc.inFlight), now.Add(learnedFor)
+	switch {
+	case oc.conn == connEndsNow:
+		p.end(pc, oc.why)
+	case oc.conn == connEndsAfter:
+		p.leave(pc, oc.why)
+	case pc.spent():
+		p.leave(pc, CloseExchanges)
+	case pc.expired(now) == CloseAge:
+		p.leave(pc, CloseAge)
 	}
-	if v.cut && !pc.cut {
-		pc.cut = true
-		remark = p.learnLocked(o, s, v, now)
+	p.yield(pc)
+	p.rest(pc)
+	if len(o.waiters) > 0 || len(p.hungry) > 0 {
+		p.dispatch(o, now)
 	}
-	life := p.strategy.lifetime()
-	if v.close != "" || (life > 0 && pc.used >= life) {
-		pc.retired = true
-	}
-	if pc.retired && (pc.inFlight == 0 || v.cut) && !pc.closing && !pc.gone {
-		pc.closing, closeIt = true, true
-	}
-	o.rest(pc)
-	return closeIt, p.dispatchLocked(o, now), remark
+	p.trim(o)
+	p.remindIdle(pc)
+	return p.wanted(), remark
 }
 
-// untouchLocked makes the next exchange the first on the connection, if the one
+// spent says whether a connection has carried all the exchanges that it may.
+func (pc *pooled) spent() bool { return pc.life > 0 && pc.used >= pc.life }
+
+// untouch makes the next exchange the first on the connection, if the one
 // that leaves would have been.
-func (pc *pooled) untouchLocked(s slot) {
+func (pc *pooled) untouch(s slot) {
 	if pc.used == s.nth {
 		pc.used--
 		pc.dial = s.dial
 	}
+}
+
+// Why a new connection was not taken, besides ErrClosed.
+var (
+	errNetworkChanged = errors.New("the network changed while it was opened")
+	errSurplus        = errors.New("another connection has streams for all")
+)
+
+func untakenReason(err error) CloseReason {
+	switch err {
+	case errNetworkChanged:
+		return CloseNetworkGone
+	case errSurplus:
+		return CloseSurplus
+	}
+	return CloseByCaller
+}
+
+// dialEnded takes in that a dial is over, however it went.
+func (p *pool) dialEnded(d dialOrder) {
+	d.to.dialling--
+	p.dialling--
+	d.owner.dialled = false
+}
+
+// failed takes in that a dial order came to nothing. The exchange on whose
+// behalf it was made fails with it, unless the origin merely turns away
+// connections beyond a number: then the pool keeps to that number. Which of the
+// two it is cannot be told while nothing is open and other dials are under way.
+func (p *pool) failed(l lostDial, now time.Time) *todo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := l.to
+	p.dialEnded(l.dialOrder)
+	o.dialsFailed++
+	switch {
+	case l.stale() && !p.closed:
+		// Whoever waits has another one made.
+	case refused(l.err) && o.crowded(len(o.conns), now):
+		p.learnFrom(l, now)
+	case refused(l.err) && o.dialling > 0:
+		l.owner.dialled = true // no other dial for it until this one is decided
+		o.turned = append(o.turned, l)
+	default:
+		for _, t := range append(o.undecided(), l) {
+			t.failOwner(now)
+		}
+	}
+	p.dispatch(o, now)
+	p.remindEmpty(o, now)
+	return p.wanted()
+}
+
+// failOwner fails the exchange on whose behalf a dial was made, unless it was
+// served by another connection, or is gone.
+func (l lostDial) failOwner(now time.Time) {
+	w := l.owner
+	w.warm.end(l.err)
+	if w.index < 0 {
+		return
+	}
+	l.to.unline(w, now)
+	w.slot.dial = l.record
+	w.err = l.err
+	close(w.ready)
 }

@@ -1,7 +1,6 @@
 package linger
 
 import (
-	"container/heap"
 	"fmt"
 	"time"
 )
@@ -29,19 +28,19 @@ const (
 	lastPause  = 640 * time.Millisecond
 )
 
-// crowded says whether a connection that is turned away may have been one too
-// many: others are open, or were a moment ago. If not, the origin is down.
-func (o *originPool) crowded(now time.Time) bool {
-	return len(o.conns) > 0 || now.Sub(o.leftAt) < noticeTime
-}
-
-// pause is how long a dial waits first that follows on one that was turned away
-// although nothing else was open.
-func (o *originPool) pause(now time.Time) time.Duration {
-	if o.turnedAway == 0 || len(o.conns) > 0 || !o.crowded(now) {
-		return 0
-	}
-	return min(lastPause, firstPause<<min(o.turnedAway-1, 10))
+// lessons are what was learned of one origin.
+type lessons struct {
+	answered    bool       // it has answered at least once
+	multiplexed bool       // its newest connection speaks HTTP/2
+	leftAt      time.Time  // when the last of its connections was dropped
+	turned      []lostDial // dials turned away while nothing was open but others were under way
+	untold      string     // what was learned when nobody was there to tell it
+	turnedAway  int        // dials refused, one after the other, while nothing was open
+	limit       int        // connections it bears; 0: nothing learned
+	limitUntil  time.Time  // when to forget that
+	broken      int        // pipelines lost without notice, one after the other
+	noPipeline  time.Time  // until when requests are not written ahead
+	fewStreams  time.Time  // until when a connection bears fewer streams than it allows
 }
 
 // A lostDial is a dial order that came to nothing.
@@ -51,79 +50,82 @@ type lostDial struct {
 	err    error
 }
 
-// failed takes in that a dial order came to nothing. The exchange on whose
-// behalf it was made fails with it, unless the origin merely turns away
-// connections beyond a number: then the pool keeps to that number. Which of the
-// two it is cannot be told while nothing is open and other dials are under way.
-func (p *pool) failed(l lostDial, now time.Time) []dialOrder {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.dialEndedLocked(l.dialOrder)
-	o := l.to
-	switch {
-	case refused(l.err) && o.crowded(now):
-		p.learnFromLocked(l, now)
-	case refused(l.err) && o.dialling > 0:
-		l.owner.dialled = true // no other dial for it until this one is decided
-		o.turned = append(o.turned, l)
-	default:
-		for _, t := range append(o.undecided(), l) {
-			t.failOwner()
-		}
+// crowded says whether a connection that is turned away may have been one too
+// many: others are open, or were a moment ago. If not, the origin is down.
+func (l *lessons) crowded(open int, now time.Time) bool {
+	return open > 0 || now.Sub(l.leftAt) < noticeTime
+}
+
+// pause is how long a dial waits first that follows on one that was turned away
+// although nothing else was open.
+func (l *lessons) pause(open int, now time.Time) time.Duration {
+	if l.turnedAway == 0 || open > 0 || !l.crowded(open, now) {
+		return 0
 	}
-	return p.dispatchLocked(o, now)
+	return min(lastPause, firstPause<<min(l.turnedAway-1, 10))
+}
+
+// limitAt is how many connections the origin bears, 0 if that is not known.
+func (l *lessons) limitAt(now time.Time) int {
+	if !now.Before(l.limitUntil) {
+		l.limit = 0
+	}
+	return l.limit
+}
+
+// bore takes in that a new connection was accepted beside others.
+func (l *lessons) bore(open int, multiplexed bool) {
+	l.multiplexed = multiplexed
+	l.turnedAway = 0
+	if l.limit > 0 {
+		l.limit = max(l.limit, open)
+	}
+}
+
+// lower remembers how many connections the origin bears, and returns it.
+func (l *lessons) lower(open int, now time.Time) int {
+	l.limit = max(1, open)
+	l.limitUntil = now.Add(learnedFor)
+	return l.limit
 }
 
 // undecided takes out the dials that were not decided.
-func (o *originPool) undecided() []lostDial {
-	turned := o.turned
-	o.turned = nil
+func (l *lessons) undecided() []lostDial {
+	turned := l.turned
+	l.turned = nil
 	return turned
 }
 
-// learnFromLocked draws the conclusion from a dial that was turned away: the
-// exchange on whose behalf it was made waits on. If it was served meanwhile,
-// another one tells the lesson: the next in line, or the next to come.
-func (p *pool) learnFromLocked(l lostDial, now time.Time) {
-	lesson := p.turnedAwayLocked(l.to, l.err, now)
-	l.owner.dialled = false
-	switch {
-	case l.owner.index >= 0:
-		l.owner.x.note(lesson)
-	case len(l.to.waiters) > 0:
-		l.to.waiters[0].x.note(lesson)
-	default:
-		l.to.untold = lesson
+// forgets is when the next lesson is forgotten, zero if there is none.
+func (l *lessons) forgets(now time.Time) time.Time {
+	var next time.Time
+	for _, at := range [...]time.Time{l.limitUntil, l.noPipeline, l.fewStreams} {
+		if at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
 	}
+	return next
 }
 
-// failOwner fails the exchange on whose behalf a dial was made, unless it was
-// served by another connection, or is gone.
-func (l lostDial) failOwner() {
-	w := l.owner
-	if w.index < 0 {
-		return
-	}
-	heap.Remove(&l.to.waiters, w.index)
-	w.slot.dial = l.record
-	w.err = l.err
-	close(w.ready)
-}
-
-// turnedAwayLocked keeps an origin to the connections that it bears, and says so.
-func (p *pool) turnedAwayLocked(o *originPool, err error, now time.Time) string {
+// learnFrom draws the conclusion from a dial that was turned away: the exchange
+// on whose behalf it was made waits on. If it was served meanwhile, another one
+// tells the lesson: the next in line, or the next to come.
+func (p *pool) learnFrom(l lostDial, now time.Time) {
+	o := l.to
 	if len(o.conns) == 0 {
 		o.turnedAway++
 	}
-	limit := p.lowerLocked(o, o.open(), now)
-	return fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(err), limit)
-}
-
-// lowerLocked remembers how many connections an origin bears, and returns it.
-func (p *pool) lowerLocked(o *originPool, open int, now time.Time) int {
-	o.limit = max(1, open)
-	o.limitUntil = now.Add(learnedFor)
-	return o.limit
+	lesson := fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(l.err), o.lower(o.standing, now))
+	l.owner.dialled = false
+	l.owner.warm.end(l.err)
+	switch {
+	case l.owner.index >= 0:
+		l.owner.x.note(lesson)
+	case len(o.waiters) > 0:
+		o.waiters[0].x.note(lesson)
+	default:
+		o.untold = lesson
+	}
 }
 
 // proven says whether the origin has answered other exchanges, or has other
@@ -134,32 +136,45 @@ func (p *pool) proven(s slot) bool {
 	return s.home.answered || len(s.home.conns) > 0
 }
 
-// learnLocked draws the conclusion from a connection that was cut: with others
-// behind it that the origin bears no pipelining, before any answer that it bears
-// fewer connections.
-func (p *pool) learnLocked(o *originPool, s slot, v verdict, now time.Time) string {
-	if v.others {
-		return p.pipelineLostLocked(o, now)
+// learn draws the conclusions from an exchange's outcome, and words them.
+func (p *pool) learn(s slot, oc outcome, now time.Time) string {
+	pc, o := s.pooled, s.home
+	if oc.ended.answered() {
+		o.answered = true
+		pc.alone = false
+		if oc.conn == connKept && pc.inFlight > 0 {
+			o.broken = 0 // with others behind it: the pipeline holds
+		}
 	}
-	if s.nth == 1 && !v.answered && o.open() > 1 {
-		limit := p.lowerLocked(o, o.open()-1, now)
-		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", s.conn.about().Number, limit)
+	if oc.ended == exchangeRefused {
+		pc.bears, pc.bearsTill = max(1, pc.inFlight), now.Add(learnedFor)
+		o.fewStreams = pc.bearsTill
 	}
-	if s.nth == 1 && !v.answered {
+	if !oc.ended.cut() || pc.blamed {
+		return ""
+	}
+	pc.blamed = true
+	first := s.nth == 1 && oc.ended == exchangeCut
+	switch {
+	case oc.others:
+		return o.pipelineLost(now)
+	case first && o.standing > 1:
+		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", pc.conn.about().Number, o.lower(o.standing-1, now))
+	case first:
 		o.turnedAway++ // the next dial waits a moment
 	}
 	return ""
 }
 
-// pipelineLostLocked: "a client that assumes a persistent connection … SHOULD
-// NOT pipeline immediately after connection establishment" once a pipeline was
-// lost (RFC 9112 §9.3.2). After several in a row the origin gets no pipeline.
-func (p *pool) pipelineLostLocked(o *originPool, now time.Time) string {
-	o.broken++
-	if o.broken < brokenPipelines {
+// pipelineLost: "a client that assumes a persistent connection … SHOULD NOT
+// pipeline immediately after connection establishment" once a pipeline was lost
+// (RFC 9112 §9.3.2). After several in a row the origin gets no pipeline.
+func (l *lessons) pipelineLost(now time.Time) string {
+	l.broken++
+	if l.broken < brokenPipelines {
 		return "the pipeline broke: on a new connection the first request goes alone"
 	}
-	o.noPipeline = now.Add(learnedFor)
+	l.noPipeline = now.Add(learnedFor)
 	return "pipelines broke one after the other: no requests are written ahead for a while"
 }
 

@@ -1,121 +1,197 @@
 package linger
 
 import (
-	"container/heap"
-	"slices"
+	"context"
 	"time"
 )
 
-// How connections leave the pool: retired, drained, dropped, swept, shut.
+// How connections leave the pool, and what happens with time: leaves, drop, tick,
+// closeIdle, stopNew, shut, changeNetwork.
 
-// retire lets a connection lend no more slots: its end was announced.
-func (p *pool) retire(pc *pooled) {
+// leaves takes in that a connection takes no more exchanges, and why: those on it
+// may end there.
+func (p *pool) leaves(pc *pooled, why CloseReason, now time.Time) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pc.retired = true
+	p.leave(pc, why)
+	p.dispatch(pc.home, now)
+	return p.wanted()
 }
 
-// drain takes in that a connection's end was announced: what is on it may end
-// there, and another may be opened beside it. It returns whether the caller is to
-// close it now.
-func (p *pool) drain(pc *pooled, now time.Time) (closeIt bool, orders []dialOrder) {
+// drop takes out connections that have ended, so that others may be opened in
+// their place.
+func (p *pool) drop(now time.Time, gone ...*pooled) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !pc.draining && !pc.gone {
-		pc.home.leaving++
+	for _, pc := range gone {
+		if pc.why == "" {
+			pc.why = CloseByServer
+			if pc.inFlight > 0 {
+				pc.why = CloseCut
+			}
+		}
+		if p.move(pc, ConnGone) {
+			pc.home.leftAt = now
+			pc.home.addrs.leave(pc.conn.about().Remote, now)
+		}
+		p.dispatch(pc.home, now)
+		p.remindEmpty(pc.home, now)
 	}
-	pc.retired, pc.draining = true, true
-	if pc.inFlight == 0 && !pc.closing && !pc.gone {
-		pc.closing, closeIt = true, true
-	}
-	return closeIt, p.dispatchLocked(pc.home, now)
-}
-
-// dropLocked takes a connection out of its origin's account.
-func (p *pool) dropLocked(pc *pooled, now time.Time) {
-	o := pc.home
-	pc.retired, pc.gone = true, true
-	if pc.draining {
-		o.leaving--
-	}
-	if pc.conn.multiplexed() {
-		o.shared--
-	}
-	last := len(o.conns) - 1
-	o.conns[pc.index] = o.conns[last]
-	o.conns[pc.index].index = pc.index
-	o.conns[last] = nil
-	o.conns = o.conns[:last]
-	o.leftAt = now
-	o.addrs.leave(pc.conn.about().Remote, now)
-}
-
-// drop takes out a connection that has ended, so that another may be opened in
-// its place.
-func (p *pool) drop(pc *pooled, now time.Time) []dialOrder {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !pc.gone {
-		p.dropLocked(pc, now)
-	}
-	return p.dispatchLocked(pc.home, now)
+	return p.wanted()
 }
 
 // kick serves the waiters of a connection's origin: its capacity may have grown.
-func (p *pool) kick(pc *pooled, now time.Time) []dialOrder {
+func (p *pool) kick(pc *pooled, now time.Time) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.dispatchLocked(pc.home, now)
+	p.dispatch(pc.home, now)
+	return p.wanted()
 }
 
-// takeIdle takes out the connections that have been idle for some time, and
-// returns them to be closed. next is when the oldest of the rest became idle,
-// zero if there is none.
-func (p *pool) takeIdle(now time.Time, atLeast time.Duration) (idle []conn, next time.Time) {
+// tickPause is how much time there is between ticks at least: connections are
+// looked at together. None is lent after its time, however late it is ended.
+const tickPause = 100 * time.Millisecond
+
+// remind has tick called at that time, if not sooner.
+func (p *pool) remind(at time.Time) {
+	if !at.IsZero() && !p.closed && (p.due.IsZero() || at.Before(p.due)) {
+		p.due = at
+		p.todo().tick = true
+	}
+}
+
+func (p *pool) remindIdle(pc *pooled) {
+	if pc.state == ConnIdle && pc.keep > 0 {
+		p.remind(pc.lastUsed.Add(pc.keep))
+	}
+}
+
+// remindEmpty sees to it that an origin of which nothing remains is forgotten.
+func (p *pool) remindEmpty(o *originPool, now time.Time) {
+	if o.empty() {
+		p.remind(now.Add(noticeTime))
+	}
+}
+
+// tick does what is due: it ends the connections that have grown too old, serves
+// those who wait where a lesson was forgotten, and forgets origins.
+func (p *pool) tick(now time.Time) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.due = time.Time{}
+	soonest := now.Add(tickPause)
 	for key, o := range p.origins {
-		for _, pc := range slices.Clone(o.conns) {
-			switch {
-			case pc.inFlight > 0 || pc.closing:
-			case now.Sub(pc.idleSince) >= atLeast:
-				p.dropLocked(pc, now)
-				idle = append(idle, pc.conn)
-			case next.IsZero() || pc.idleSince.Before(next):
-				next = pc.idleSince
+		for _, pc := range o.conns {
+			if why := pc.expired(now); why != "" {
+				p.leave(pc, why)
+				continue
+			}
+			if pc.state == ConnIdle && pc.keep > 0 {
+				p.remind(later(pc.lastUsed.Add(pc.keep), soonest))
+			}
+			if pc.state < ConnLeaving && !pc.retireAt.IsZero() {
+				p.remind(later(pc.retireAt, soonest))
 			}
 		}
-		o.idle = slices.DeleteFunc(o.idle, func(pc *pooled) bool { return pc.gone })
+		p.dispatch(o, now)
 		if o.forgettable(now) {
+			p.past.take(&o.tally)
 			delete(p.origins, key)
+		} else if o.empty() {
+			p.remind(later(o.forgets(now), soonest))
 		}
 	}
-	return idle, next
+	return p.wanted()
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// empty says whether an origin has no connection and nobody wants one.
+func (o *originPool) empty() bool {
+	return len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) == 0
 }
 
 // forgettable says whether nothing is known of an origin that would matter.
 func (o *originPool) forgettable(now time.Time) bool {
-	return len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) == 0 &&
-		now.After(o.limitUntil) && now.After(o.noPipeline) && !o.crowded(now)
+	return o.empty() && !o.hungry && o.forgets(now).IsZero() && !o.crowded(0, now)
 }
 
-// shut ends the pool: everyone who waits gets ErrClosed, and all connections
-// are returned to be closed.
-func (p *pool) shut(now time.Time) []conn {
+// closeIdle ends the connections with nothing on them.
+func (p *pool) closeIdle() *todo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endIdle(CloseByCaller)
+	return p.wanted()
+}
+
+func (p *pool) endIdle(why CloseReason) {
+	for p.idle.len > 0 {
+		p.end(p.idle.oldest, why)
+	}
+}
+
+// stopNew lets the pool take no more exchanges but those sent again, and keep no
+// idle connection.
+func (p *pool) stopNew() *todo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closing = true
+	p.endIdle(CloseByCaller)
+	return p.wanted()
+}
+
+// shut ends the pool: everyone who waits gets ErrClosed, and all connections are
+// to be closed, also those that are being ended already.
+func (p *pool) shut(now time.Time) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	var all []conn
+	var all []*pooled
 	for _, o := range p.origins {
 		for len(o.waiters) > 0 {
-			w := heap.Pop(&o.waiters).(*waiter)
+			w := o.waiters[0]
+			o.unline(w, now)
 			w.err = ErrClosed
 			close(w.ready)
 		}
-		for _, pc := range slices.Clone(o.conns) {
-			p.dropLocked(pc, now)
-			all = append(all, pc.conn)
+		for len(o.warmings) > 0 {
+			o.warmings[0].end(ErrClosed)
 		}
+		for _, pc := range o.conns {
+			p.end(pc, CloseByCaller)
+		}
+		all = append(all, o.conns...)
 	}
-	return all
+	p.wants = nil
+	if len(all) == 0 {
+		return nil
+	}
+	return &todo{closing: all}
+}
+
+// changeNetwork takes in that addresses and routes are not what they were: what is
+// idle ends, what is in use takes no more exchanges, dials under way are not waited
+// for, and what was learned is forgotten. leave ends network, with the next change;
+// left is to be called now, and ends the one before.
+func (p *pool) changeNetwork(network context.Context, leave context.CancelFunc, now time.Time) (w *todo, left context.CancelFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left = p.leaveNetwork
+	p.network, p.leaveNetwork = network, leave
+	for _, o := range p.origins {
+		for _, t := range o.undecided() {
+			t.owner.dialled = false
+		}
+		o.lessons = lessons{untold: o.untold}
+		for _, pc := range o.conns {
+			p.leave(pc, CloseNetworkGone)
+		}
+		p.dispatch(o, now)
+	}
+	return p.wanted(), left
 }

@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ type poolGame struct {
 	now  time.Time
 	log  []string
 
-	key     route
+	keys    []route
 	numbers int
 	conns   []*fakeConn // all that were ever opened
 	streams int         // what new connections allow; 0: HTTP/1.1
@@ -57,15 +58,23 @@ type poolGame struct {
 	lent    []slot      // not yet given back
 	orders  []dialOrder // not yet carried out
 	closing []*fakeConn // the pool said to close them; not yet dropped
+	warming []*warming  // not yet over
 	served  int
 	gone    int // failed or given up
 }
 
 func newPoolGame(t *testing.T, seed uint64, s Strategy, streams int) *poolGame {
-	g := &poolGame{t: t, dice: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1e9, 0), streams: streams}
-	g.tr = &Transport{Strategy: s, IdleConnTimeout: -1}
+	return newPoolGameOf(t, seed, &Transport{Strategy: s}, streams, 1)
+}
+
+// newPoolGameOf plays with the limits of a Transport, over some origins.
+func newPoolGameOf(t *testing.T, seed uint64, tr *Transport, streams, origins int) *poolGame {
+	g := &poolGame{t: t, tr: tr, dice: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(1e9, 0), streams: streams}
 	g.p = g.tr.pool()
-	g.key = route{origin: origin{"http", "a.test:80"}}
+	g.p.limits.dice = g.dice.Float64
+	for i := range origins {
+		g.keys = append(g.keys, route{origin: origin{"http", fmt.Sprintf("%c.test:80", 'a'+i)}})
+	}
 	return g
 }
 
@@ -75,19 +84,36 @@ func (g *poolGame) logf(format string, args ...any) {
 
 func (g *poolGame) fatalf(format string, args ...any) {
 	g.t.Helper()
-	g.t.Fatalf(format+"\nafter: %s", append(args, strings.Join(g.log, ", "))...)
+	g.t.Fatalf(format+"\nafter: %s", append(args, strings.Join(g.log[max(0, len(g.log)-60):], ", "))...)
 }
 
-func (g *poolGame) origin() *originPool {
-	if o := g.p.origins[g.key]; o != nil {
+func (g *poolGame) origin() *originPool { return g.originOf(g.keys[0]) }
+
+func (g *poolGame) originOf(key route) *originPool {
+	if o := g.p.origins[key]; o != nil {
 		return o
 	}
 	return &originPool{}
 }
 
+// want notes what the pool wants done.
+func (g *poolGame) want(w *todo) {
+	if w == nil {
+		return
+	}
+	g.orders = append(g.orders, w.dials...)
+	for _, pc := range slices.Concat(w.closing, w.finish) {
+		c := pc.conn.(*fakeConn)
+		if slices.Contains(g.closing, c) || c.closed {
+			g.fatalf("connection %d was to be closed twice", c.number)
+		}
+		g.closing = append(g.closing, c)
+	}
+}
+
 func (g *poolGame) newExchange() *exchange {
 	g.numbers++
-	x := &exchange{t: g.tr, route: g.key, urgency: g.dice.IntN(3)}
+	x := &exchange{t: g.tr, route: g.keys[g.dice.IntN(len(g.keys))], urgency: g.dice.IntN(3)}
 	x.Number = g.numbers
 	x.traits = traits{idempotent: g.dice.IntN(5) > 0, rewindable: true}
 	x.Start = g.now
@@ -97,10 +123,10 @@ func (g *poolGame) newExchange() *exchange {
 
 func (g *poolGame) acquire() {
 	x := g.newExchange()
-	g.logf("acquire %d u=%d", x.Number, x.urgency)
+	g.logf("acquire %d %s u=%d", x.Number, x.route.addr, x.urgency)
 	before := slices.Clone(g.waiting)
-	s, w, orders := g.p.acquire(x, g.now)
-	g.orders = append(g.orders, orders...)
+	s, w, todo := g.p.acquire(x, g.now)
+	g.want(todo)
 	if w != nil {
 		g.waiting = append(g.waiting, w)
 	} else {
@@ -115,19 +141,21 @@ func (g *poolGame) acquire() {
 
 // sooner says who comes first of two that wait.
 func sooner(a, b *exchange) bool {
-	return a.urgency < b.urgency || (a.urgency == b.urgency && a.Number < b.Number)
+	return a.route == b.route && (a.urgency < b.urgency || (a.urgency == b.urgency && a.Number < b.Number))
 }
 
 // take notes a slot that was lent, and checks that it could be.
 func (g *poolGame) take(s slot, x *exchange) {
 	c := s.conn.(*fakeConn)
 	switch {
-	case s.retired || s.gone || s.draining || s.closing:
+	case s.state != ConnActive || s.why != "" || c.closed:
 		g.fatalf("connection %d was lent after its end (%+v)", c.number, s.pooled)
 	case s.inFlight > c.capacity():
 		g.fatalf("connection %d has more on it than it bears: %d", c.number, s.inFlight)
 	case s.reason == "":
 		g.fatalf("no reason was given")
+	case s.home.key != x.route:
+		g.fatalf("%d was put on a connection to %v", x.Number, s.home.key)
 	}
 	if !c.multiplexed() {
 		for _, other := range g.lent {
@@ -153,6 +181,14 @@ func (g *poolGame) settle() {
 		}
 	}
 	g.waiting = still
+	g.warming = slices.DeleteFunc(g.warming, func(w *warming) bool {
+		select {
+		case <-w.done:
+			return true
+		default:
+			return false
+		}
+	})
 	for _, w := range done {
 		if w.err != nil {
 			g.gone++
@@ -184,19 +220,25 @@ func (g *poolGame) abandon() {
 		return
 	}
 	g.logf("abandon %d", w.x.Number)
-	if !g.p.abandon(w) {
+	todo, gone := g.p.abandon(w, g.now)
+	if !gone {
 		g.fatalf("%d waits and cannot leave", w.x.Number)
 	}
+	g.want(todo)
 	g.gone++
 }
 
-var poolVerdicts = []verdict{
-	{answered: true}, {answered: true}, {answered: true}, {answered: true},
-	{answered: true, close: "close"},
-	{close: "cut", cut: true, rude: true},
-	{close: "cut", cut: true, rude: true, others: true},
-	{close: "gave up", rude: true},
-	{unused: true},
+var poolOutcomes = []outcome{
+	{ended: exchangeAnswered}, {ended: exchangeAnswered}, {ended: exchangeAnswered}, {ended: exchangeAnswered},
+	{ended: exchangeAnswered, hint: &keepAlive{timeout: 5 * time.Second, more: -1}},
+	{ended: exchangeAnswered, hint: &keepAlive{timeout: -1, more: 1}},
+	{ended: exchangeAnswered, conn: connEndsAfter, why: CloseAnnounced},
+	{ended: exchangeCut, conn: connEndsNow, why: CloseCut},
+	{ended: exchangeHalved, conn: connEndsNow, why: CloseCut},
+	{ended: exchangeCut, conn: connEndsNow, why: CloseCut, others: true},
+	{conn: connEndsNow, why: CloseGivenUp},
+	{conn: connEndsAfter, why: CloseTimeout},
+	{ended: exchangeUnused},
 	{},
 }
 
@@ -206,26 +248,20 @@ func (g *poolGame) release() {
 		return
 	}
 	c := s.conn.(*fakeConn)
-	v := poolVerdicts[g.dice.IntN(len(poolVerdicts))]
+	oc := poolOutcomes[g.dice.IntN(len(poolOutcomes))]
 	if c.multiplexed() && g.dice.IntN(8) == 0 {
-		v = verdict{refused: true}
+		oc = outcome{ended: exchangeRefused}
 	}
-	g.logf("release %d %+v", c.number, v)
-	closeIt, orders, _ := g.p.release(s, v, g.now)
-	g.orders = append(g.orders, orders...)
-	if closeIt {
-		if slices.Contains(g.closing, c) || c.closed {
-			g.fatalf("connection %d was to be closed twice", c.number)
-		}
-		g.closing = append(g.closing, c)
-	}
+	g.logf("release %d %+v", c.number, oc)
+	todo, _ := g.p.release(s, oc, g.now)
+	g.want(todo)
 }
 
 func (g *poolGame) dropClosing() {
 	if c, ok := take1(g, &g.closing); ok {
 		g.logf("closed %d", c.number)
 		c.close()
-		g.orders = append(g.orders, g.p.drop(c.pc, g.now)...)
+		g.want(g.p.drop(g.now, c.pc))
 	}
 }
 
@@ -236,26 +272,28 @@ func (g *poolGame) dial(fail error) {
 	}
 	defer g.p.dials.Done()
 	if fail != nil {
-		g.logf("dial failed: %v", fail)
-		g.orders = append(g.orders, g.p.failed(lostDial{d, &dialRecord{}, fail}, g.now)...)
+		g.logf("dial of %s failed: %v", d.to.key.addr, fail)
+		g.want(g.p.failed(lostDial{d, &dialRecord{}, fail}, g.now))
 		return
 	}
 	c := &fakeConn{number: len(g.conns) + 1, depth: g.tr.Strategy.depth(), streams: g.streams}
 	if g.streams > 0 {
 		c.streams = 1 + g.dice.IntN(g.streams)
 	}
-	g.logf("opened %d", c.number)
-	g.conns = append(g.conns, c)
-	orders, err := g.p.opened(d, c, &dialRecord{}, g.now)
-	if err != nil {
+	g.logf("opened %d to %s", c.number, d.to.key.addr)
+	todo, err := g.p.opened(d, c, &dialRecord{}, g.now)
+	g.want(todo)
+	switch {
+	case err == nil:
+		g.conns = append(g.conns, c)
+	case !d.stale() && err != errSurplus:
 		g.fatalf("opened: %v", err)
 	}
-	g.orders = append(g.orders, orders...)
 }
 
 // some returns a connection that the pool counts.
 func (g *poolGame) some() *pooled {
-	conns := g.origin().conns
+	conns := g.originOf(g.keys[g.dice.IntN(len(g.keys))]).conns
 	if len(conns) == 0 {
 		return nil
 	}
@@ -273,26 +311,17 @@ func (g *poolGame) disturb() {
 		g.logf("%d ended", c.number)
 		c.closed = true
 		g.closing = slices.DeleteFunc(g.closing, func(o *fakeConn) bool { return o == c })
-		g.orders = append(g.orders, g.p.drop(pc, g.now)...)
-	case 1:
-		if pc.inFlight > 0 { // its end is announced in an answer
-			g.logf("retire %d", c.number)
-			g.p.retire(pc)
-		}
-	case 2:
-		if c.multiplexed() {
-			g.logf("drain %d", c.number)
-			closeIt, orders := g.p.drain(pc, g.now)
-			g.orders = append(g.orders, orders...)
-			if closeIt {
-				g.closing = append(g.closing, c)
-			}
+		g.want(g.p.drop(g.now, pc))
+	case 1, 2:
+		if pc.inFlight > 0 || c.multiplexed() { // its end is announced in an answer, or by GOAWAY
+			g.logf("%d leaves", c.number)
+			g.want(g.p.leaves(pc, CloseAnnounced, g.now))
 		}
 	case 3:
 		if c.multiplexed() {
 			c.streams = 1 + g.dice.IntN(2*g.streams)
 			g.logf("%d allows %d", c.number, c.streams)
-			g.orders = append(g.orders, g.p.kick(pc, g.now)...)
+			g.want(g.p.kick(pc, g.now))
 		}
 	case 4:
 		g.logf("noPipelining")
@@ -300,25 +329,51 @@ func (g *poolGame) disturb() {
 	}
 }
 
-func (g *poolGame) sweep() {
-	g.logf("sweep")
-	idle, _ := g.p.takeIdle(g.now, time.Duration(g.dice.IntN(60))*time.Second)
-	for _, c := range idle {
-		f := c.(*fakeConn)
-		if f.pc.inFlight > 0 {
-			g.fatalf("connection %d was swept with an exchange on it", f.number)
+// rare does what concerns all connections.
+func (g *poolGame) rare() {
+	switch g.dice.IntN(5) {
+	case 0:
+		g.logf("close idle")
+		g.want(g.p.closeIdle())
+	case 1:
+		g.logf("network changed")
+		network, leave := context.WithCancel(g.tr.life())
+		todo, left := g.p.changeNetwork(network, leave, g.now)
+		left()
+		g.want(todo)
+	case 2:
+		n := 1 + g.dice.IntN(4)
+		if g.tr.mayKeep(n) != nil {
+			return
 		}
-		if slices.Contains(g.closing, f) {
-			g.fatalf("connection %d was to be closed already", f.number)
+		key := g.keys[g.dice.IntN(len(g.keys))]
+		g.logf("warm %s %d", key.addr, n)
+		w, todo := g.p.warm(g.t.Context(), key, n, g.now)
+		g.warming = append(g.warming, w)
+		g.want(todo)
+	case 3:
+		if w, ok := take1(g, &g.warming); ok {
+			g.logf("cool")
+			g.p.cool(w, context.Canceled)
 		}
-		f.close()
-		g.orders = append(g.orders, g.p.drop(f.pc, g.now)...) // as HTTP/2's hook does
+	default:
+		g.tick()
 	}
+}
+
+func (g *poolGame) tick() {
+	g.logf("tick")
+	g.want(g.p.tick(g.now))
 }
 
 func (g *poolGame) step() {
 	if g.dice.IntN(10) == 0 {
 		g.now = g.now.Add(time.Duration(g.dice.IntN(20)) * time.Second)
+		g.logf("it is %v", g.now.Sub(time.Unix(1e9, 0)))
+		if due := g.p.due; !due.IsZero() && !due.After(g.now) {
+			g.tick()
+			g.settle()
+		}
 	}
 	switch n := g.dice.IntN(100); {
 	case n < 30:
@@ -338,7 +393,7 @@ func (g *poolGame) step() {
 	case n < 97:
 		g.disturb()
 	default:
-		g.sweep()
+		g.rare()
 	}
 	g.settle()
 	g.check()
@@ -346,49 +401,111 @@ func (g *poolGame) step() {
 
 // check holds what the pool counts against what was done.
 func (g *poolGame) check() {
-	o := g.origin()
 	held := map[*pooled]int{}
 	for _, s := range g.lent {
 		held[s.pooled]++
 	}
-	busy := 0
-	for _, pc := range o.conns {
-		if pc.inFlight != held[pc] {
-			g.fatalf("connection %d has %d in flight, %d were lent", pc.conn.about().Number, pc.inFlight, held[pc])
-		}
-		if pc.inFlight > 0 {
-			busy++
-		}
+	orders, waiting := map[*originPool]int{}, map[*originPool]int{}
+	for _, d := range g.orders {
+		orders[d.to]++
 	}
-	want := [...]int{len(o.conns), len(o.conns) - busy, len(g.orders), len(g.waiting)}
-	if s := g.tr.Stats(); want != [...]int{s.Open, s.Idle, s.Dialling, s.Waiting} {
-		g.fatalf("stats are %+v, want open, idle, dialling, waiting %v", s, want)
+	for _, w := range g.waiting {
+		waiting[w.home]++
 	}
-	open := 0
-	for _, pc := range o.conns {
-		if !pc.draining {
-			open++
-		}
+	var sum Counts
+	for _, key := range g.keys {
+		o := g.originOf(key)
+		g.checkOrigin(o, held, orders[o], waiting[o])
+		sum.Open += len(o.conns)
 	}
-	if open != o.open() {
-		g.fatalf("%d count as open, %d are", o.open(), open)
+	s := g.tr.Stats()
+	if want := [...]int{sum.Open, len(g.orders), len(g.waiting)}; want != [...]int{s.Open, s.Dialling, s.Waiting} {
+		g.fatalf("stats are %+v, want open, dialling, waiting %v", s, want)
 	}
-	limit := g.tr.Strategy.Conns
-	if limit > 0 && open+len(g.orders) > limit {
-		g.fatalf("%d open and %d being opened, %d are allowed", open, len(g.orders), limit)
+	closed := int64(0)
+	for _, n := range s.Closed {
+		closed += n
+	}
+	if s.Opened-closed != int64(s.Open) {
+		g.fatalf("%d opened, %d closed, %d open", s.Opened, closed, s.Open)
+	}
+	if s.Exchanges != int64(g.served) {
+		g.fatalf("%d exchanges were counted, %d slots lent", s.Exchanges, g.served)
+	}
+	if g.p.open() != s.Open || g.p.dialling != s.Dialling || g.p.idle.len != s.Idle {
+		g.fatalf("%d open, %d dialling, %d idle in all, the origins have %+v", g.p.open(), g.p.dialling, g.p.idle.len, s.Counts)
+	}
+	if most := g.tr.MaxConns; most > 0 && s.Open+s.Dialling > most {
+		g.fatalf("%d open and %d being opened, %d are allowed in all", s.Open, s.Dialling, most)
+	}
+	if most := g.tr.MaxIdleConns; most > 0 && s.Idle > most {
+		g.fatalf("%d are idle, %d may be", s.Idle, most)
 	}
 	if g.served+g.gone+len(g.waiting) != g.numbers {
 		g.fatalf("%d served, %d failed or left, %d wait of %d", g.served, g.gone, len(g.waiting), g.numbers)
 	}
-	if len(g.waiting) > 0 && len(g.orders) == 0 && busy == 0 && len(g.closing) == 0 {
+	if len(g.waiting) > 0 && len(g.orders) == 0 && len(g.lent) == 0 && len(g.closing) == 0 {
 		g.fatalf("%d wait for nothing", len(g.waiting))
+	}
+	if g.p.room() && len(g.p.hungry) > 0 {
+		g.fatalf("%d origins are hungry although there is room", len(g.p.hungry))
+	}
+}
+
+// checkOrigin does so for one.
+func (g *poolGame) checkOrigin(o *originPool, held map[*pooled]int, orders, waiting int) {
+	var states [ConnGone]int
+	standing, shared := 0, 0
+	for _, pc := range o.conns {
+		if pc.inFlight != held[pc] {
+			g.fatalf("connection %d has %d in flight, %d were lent", pc.conn.about().Number, pc.inFlight, held[pc])
+		}
+		busy := pc.inFlight > 0
+		if (pc.state == ConnIdle && busy) || (pc.state == ConnActive && !busy) || (pc.state == ConnLeaving && !busy) || pc.state == ConnGone {
+			g.fatalf("connection %d is %v with %d on it", pc.conn.about().Number, pc.state, pc.inFlight)
+		}
+		if toEnd := slices.Contains(g.closing, pc.conn.(*fakeConn)); toEnd != (pc.state == ConnClosing) {
+			g.fatalf("connection %d is %v; it is to be closed: %v", pc.conn.about().Number, pc.state, toEnd)
+		}
+		states[pc.state]++
+		if pc.stands() {
+			standing++
+		}
+		if pc.conn.multiplexed() {
+			shared++
+		}
+	}
+	if states != o.states || standing != o.standing || shared != o.shared || states[ConnIdle] != o.idle.len {
+		g.fatalf("states %v, %d stand, %d shared, %d idle, but it counts %v, %d, %d, %d",
+			states, standing, shared, states[ConnIdle], o.states, o.standing, o.shared, o.idle.len)
+	}
+	if o.dialling != orders || len(o.waiters) != waiting {
+		g.fatalf("%d dials and %d waiters are counted, there are %d and %d", o.dialling, len(o.waiters), orders, waiting)
+	}
+	if limit := g.tr.Strategy.Conns; limit > 0 && standing+orders > limit {
+		g.fatalf("%d open and %d being opened, %d are allowed", standing, orders, limit)
+	}
+	if most := g.tr.MaxIdleConnsPerOrigin; most > 0 && o.idle.len > most {
+		g.fatalf("%d are idle, %d may be", o.idle.len, most)
+	}
+	if most := g.tr.MaxWaiting; most > 0 && waiting > most {
+		g.fatalf("%d wait, %d may", waiting, most)
+	}
+	if waiting == 0 {
+		return
+	}
+	if pc, _ := g.p.pick(o, o.waiters[0].x.traits, g.now); pc != nil && (waiting > orders || pc.inFlight == 0 || pc.conn.multiplexed()) {
+		g.fatalf("%d waits although connection %d has a slot", o.waiters[0].x.Number, pc.conn.about().Number)
+	}
+	if g.p.craves(o, g.now) != nil && !o.hungry {
+		g.fatalf("%d waits although a connection could be opened", o.waiters[0].x.Number)
 	}
 }
 
 // finish plays on, with nothing new and a kind server, until nobody waits.
 func (g *poolGame) finish() {
 	for range 100_000 {
-		if len(g.waiting) == 0 && len(g.lent) == 0 && len(g.orders) == 0 {
+		if len(g.waiting) == 0 && len(g.lent) == 0 && len(g.orders) == 0 && len(g.warming) == 0 {
 			return
 		}
 		switch g.dice.IntN(3) {
@@ -402,37 +519,92 @@ func (g *poolGame) finish() {
 		g.settle()
 		g.check()
 	}
-	g.fatalf("%d still wait, %d lent, %d dials", len(g.waiting), len(g.lent), len(g.orders))
+	g.fatalf("%d still wait, %d lent, %d dials, %d warm up", len(g.waiting), len(g.lent), len(g.orders), len(g.warming))
 }
 
-// TestPoolAtRandom plays thousands of games over every kind of strategy.
+// shutDown plays on until the pool has closed: everything that waits ends, and
+// nothing is left to count.
+func (g *poolGame) shutDown() {
+	if g.dice.IntN(2) == 0 {
+		g.logf("stop new ones")
+		g.want(g.p.stopNew())
+		g.acquire()
+		for range 20 {
+			g.release()
+			g.dial(nil)
+			g.settle()
+			g.check()
+		}
+	}
+	g.logf("shut")
+	for _, pc := range g.p.shut(g.now).or() {
+		c := pc.conn.(*fakeConn)
+		g.closing = slices.DeleteFunc(g.closing, func(o *fakeConn) bool { return o == c })
+		c.close()
+		g.want(g.p.drop(g.now, pc))
+	}
+	g.settle()
+	for len(g.orders) > 0 {
+		g.p.dials.Done()
+		if _, err := g.p.opened(g.orders[0], &fakeConn{depth: 1}, nil, g.now); !errors.Is(err, ErrClosed) {
+			g.fatalf("a connection joined a closed pool: %v", err)
+		}
+		g.orders = g.orders[1:]
+	}
+	for len(g.lent) > 0 {
+		g.release()
+	}
+	if s := g.tr.Stats(); s.Open+s.Dialling+s.Waiting > 0 || len(g.waiting)+len(g.warming)+len(g.orders)+len(g.closing) > 0 {
+		g.fatalf("of a closed pool remains %+v, %d wait", s, len(g.waiting))
+	}
+}
+
+// or returns the connections to close, none of nil.
+func (w *todo) or() []*pooled {
+	if w == nil {
+		return nil
+	}
+	return w.closing
+}
+
+// TestPoolAtRandom plays thousands of games over every kind of strategy and limit.
 func TestPoolAtRandom(t *testing.T) {
-	strategies := map[string]Strategy{
-		"no limit":  {},
-		"lifetimes": {Conns: 3, Exchanges: 2, Depth: 2},
-		"pipelines": {Conns: 3, Depth: 4},
-		"HTTP/1.0":  {Conns: 2, Protocol: HTTP10},
-		"streams":   {Conns: 3, Protocol: HTTP2},
+	kinds := map[string]*Transport{
+		"no limit":                  {},
+		"lifetimes":                 {Strategy: Strategy{Conns: 3, Exchanges: 2, Depth: 2}},
+		"pipelines":                 {Strategy: Strategy{Conns: 3, Depth: 4}},
+		"HTTP/1.0":                  {Strategy: Strategy{Conns: 2, Protocol: HTTP10}},
+		"streams":                   {Strategy: Strategy{Conns: 3, Protocol: HTTP2}},
+		"strict":                    {Strategy: Strategy{Protocol: HTTP2}, HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}},
+		"in all":                    {MaxConns: 3},
+		"one in all":                {MaxConns: 1, Strategy: Strategy{Depth: 3}},
+		"streams in all, in turn":   {MaxConns: 3, Strategy: Strategy{Protocol: HTTP2, Reuse: RoundRobin, Exchanges: 20}},
+		"pipelines in all, by load": {MaxConns: 4, MaxIdleConns: 2, Strategy: Strategy{Conns: 2, Depth: 3, Reuse: LeastLoaded}},
+		"idle":                      {MaxIdleConns: 2, MaxIdleConnsPerOrigin: 1, IdleConnTimeout: 10 * time.Second, Strategy: Strategy{Reuse: RoundRobin}},
+		"age":                       {MaxConnAge: 30 * time.Second, Jitter: 1, MaxWaiting: 3, Strategy: Strategy{Conns: 2, Exchanges: 12}},
 	}
 	for _, s := range Strategies() {
-		strategies[s.Name] = s
+		kinds[s.Name] = &Transport{Strategy: s}
 	}
 	games := 200
 	if testing.Short() {
 		games = 50
 	}
-	for name, s := range strategies {
+	for name, kind := range kinds {
 		streams := 0
-		if s.Protocol == HTTP2 {
+		if kind.Strategy.Protocol == HTTP2 {
 			streams = 5
 		}
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(games) {
-				g := newPoolGame(t, seed, s, streams)
+				g := newPoolGameOf(t, seed, kind.Clone(), streams, 1+int(seed%3))
 				for range 120 {
 					g.step()
 				}
-				g.finish()
+				if seed%4 > 0 {
+					g.finish()
+				}
+				g.shutDown()
 			}
 		})
 	}
@@ -468,13 +640,16 @@ func TestPoolLearnsTheLimit(t *testing.T) {
 			t.Errorf("the note is %q", n)
 		}
 	}
-	g.now = g.now.Add(learnedFor)
-	g.orders = g.p.kick(g.conns[0].pc, g.now)
+	g.now = g.now.Add(learnedFor - 1)
+	g.tick()
 	if len(g.orders) > 0 {
 		t.Errorf("dials before the limit was forgotten")
 	}
 	g.now = g.now.Add(1)
-	g.orders = g.p.kick(g.conns[0].pc, g.now)
+	if due := g.p.due; due.After(g.now) || due.IsZero() {
+		t.Errorf("the limit is forgotten at %v, and looked at again at %v", g.now, due)
+	}
+	g.tick()
 	if len(g.orders) != 4 {
 		t.Errorf("%d dials after the limit was forgotten, want 4", len(g.orders))
 	}
@@ -507,8 +682,8 @@ func TestPoolDownAtOnce(t *testing.T) {
 	g.settle()
 	s := g.lent[0]
 	g.lent = nil
-	g.p.release(s, verdict{answered: true, close: "close"}, g.now)
-	g.p.drop(s.pooled, g.now)
+	g.p.release(s, outcome{ended: exchangeAnswered, conn: connEndsAfter, why: CloseAnnounced}, g.now)
+	g.p.drop(g.now, s.pooled)
 	g.now = g.now.Add(noticeTime)
 	fail(5)
 }
@@ -530,7 +705,7 @@ func TestPoolDownInTheMiddle(t *testing.T) {
 	g.settle()
 	s := g.lent[0]
 	g.lent = nil
-	g.orders = g.p.drop(s.pooled, g.now)
+	g.want(g.p.drop(g.now, s.pooled))
 	start := g.now
 	var pauses []time.Duration
 	for len(g.orders) > 0 {
@@ -568,7 +743,7 @@ func TestPoolStreamsRefused(t *testing.T) {
 	g.dial(nil)
 	c := g.conns[0]
 	c.streams = 100
-	g.orders = append(g.orders, g.p.kick(c.pc, g.now)...)
+	g.want(g.p.kick(c.pc, g.now))
 	g.settle()
 	if len(g.lent) != 10 {
 		t.Fatalf("%d streams, want 10", len(g.lent))
@@ -576,8 +751,8 @@ func TestPoolStreamsRefused(t *testing.T) {
 	for range 7 {
 		s := g.lent[len(g.lent)-1]
 		g.lent = g.lent[:len(g.lent)-1]
-		if closeIt, _, _ := g.p.release(s, verdict{refused: true}, g.now); closeIt {
-			t.Error("a connection is not closed for a stream that was refused")
+		if todo, _ := g.p.release(s, outcome{ended: exchangeRefused}, g.now); todo != nil {
+			t.Errorf("for a stream that was refused nothing is to be done: %+v", todo)
 		}
 		g.acquire()
 	}
@@ -599,8 +774,8 @@ func TestPoolDrains(t *testing.T) {
 	g.dial(nil)
 	g.settle()
 	old := g.conns[0]
-	if closeIt, _ := g.p.drain(old.pc, g.now); closeIt {
-		t.Fatal("to be closed with an exchange on it")
+	if todo := g.p.leaves(old.pc, CloseAnnounced, g.now); todo != nil {
+		t.Fatalf("with an exchange on it nothing is to be done: %+v", todo)
 	}
 	g.acquire()
 	if len(g.orders) != 1 {
@@ -612,15 +787,15 @@ func TestPoolDrains(t *testing.T) {
 	if len(g.lent) != 2 || g.lent[1].reason != "new connection: 1 of 1 open" {
 		t.Fatalf("%d lent: %+v", len(g.lent), g.lent)
 	}
-	if closeIt, _, _ := g.p.release(g.lent[0], verdict{answered: true}, g.now); !closeIt {
-		t.Error("it is over and nobody is to close it")
+	if todo, _ := g.p.release(g.lent[0], outcome{ended: exchangeAnswered}, g.now); todo == nil || len(todo.finish) != 1 {
+		t.Errorf("it is over and nobody is to close it: %+v", todo)
 	}
 	// Whoever drains and is idle is closed at once, and those that still drain
 	// are not forgotten by Close.
-	if closeIt, _ := g.p.drain(g.conns[1].pc, g.now); closeIt {
-		t.Error("to be closed with an exchange on it")
+	if todo := g.p.leaves(g.conns[1].pc, CloseAnnounced, g.now); todo != nil {
+		t.Errorf("with an exchange on it nothing is to be done: %+v", todo)
 	}
-	if all := g.p.shut(g.now); len(all) != 2 {
+	if all := g.p.shut(g.now).or(); len(all) != 2 {
 		t.Errorf("%d connections to close, want 2", len(all))
 	}
 }
@@ -632,7 +807,7 @@ func TestPoolUnusedSlot(t *testing.T) {
 	g.settle()
 	s := g.lent[0]
 	g.lent = nil
-	g.p.release(s, verdict{unused: true}, g.now)
+	g.p.release(s, outcome{ended: exchangeUnused}, g.now)
 	g.acquire()
 	if s := g.lent[0]; s.nth != 1 || s.dial == nil || s.reason != "new connection: 1 of 1 open" {
 		t.Errorf("the next one is not the first on the connection: %+v", s)
@@ -644,7 +819,7 @@ func TestPoolClosed(t *testing.T) {
 	for range 3 {
 		g.acquire()
 	}
-	closing := g.p.shut(g.now)
+	closing := g.p.shut(g.now).or()
 	for _, w := range g.waiting {
 		<-w.ready
 		if !errors.Is(w.err, ErrClosed) {
@@ -687,7 +862,7 @@ func TestRefusedAndCut(t *testing.T) {
 // TestPoolForgetsTheSwept: of connections that come in bursts and are swept from
 // under the one in use nothing remains.
 func TestPoolForgetsTheSwept(t *testing.T) {
-	g := newPoolGame(t, 1, Strategy{}, 0)
+	g := newPoolGameOf(t, 1, &Transport{IdleConnTimeout: time.Second}, 0, 1)
 	for range 50 {
 		for range 10 {
 			g.acquire()
@@ -697,16 +872,20 @@ func TestPoolForgetsTheSwept(t *testing.T) {
 			g.settle()
 		}
 		for len(g.lent) > 0 {
-			g.p.release(g.lent[0], verdict{answered: true}, g.now)
+			g.p.release(g.lent[0], outcome{ended: exchangeAnswered}, g.now)
 			g.lent = g.lent[1:]
 		}
-		g.now = g.now.Add(time.Minute)
+		g.now = g.now.Add(time.Second - 1)
 		g.acquire() // one is used all the time
-		g.p.release(g.lent[0], verdict{answered: true}, g.now)
+		g.now = g.now.Add(1)
+		g.p.release(g.lent[0], outcome{ended: exchangeAnswered}, g.now)
 		g.lent = nil
-		g.p.takeIdle(g.now, time.Second)
+		g.want(g.p.tick(g.now))
+		for len(g.closing) > 0 {
+			g.dropClosing()
+		}
 	}
-	if o := g.origin(); len(o.conns) != 1 || len(o.idle) != 1 {
-		t.Errorf("%d connections, %d idle ones, want 1", len(o.conns), len(o.idle))
+	if o := g.origin(); len(o.conns) != 1 || o.idle.len != 1 {
+		t.Errorf("%d connections, %d idle ones, want 1", len(o.conns), o.idle.len)
 	}
 }

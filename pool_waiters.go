@@ -1,17 +1,47 @@
 package linger
 
+import (
+	"container/heap"
+	"context"
+	"time"
+)
+
 // Those who wait for a slot, in the order in which they are served.
 
 // A waiter is an exchange that waits for a slot. Its outcome is written before
 // ready is closed.
 type waiter struct {
 	x     *exchange
+	home  *originPool
+	since time.Time
 	ready chan struct{}
 	slot  slot
 	err   error
 
-	index   int  // in the heap; -1 once it has left
-	dialled bool // a dial is under way on its behalf
+	index   int      // in the heap; -1 once it has left
+	dialled bool     // a dial is under way on its behalf
+	warm    *warming // for whom the dial is made if there is no exchange
+}
+
+// context is that of whoever asked for a dial.
+func (w *waiter) context() context.Context {
+	if w.warm != nil {
+		return w.warm.ctx
+	}
+	return w.x.ctx
+}
+
+// failedWaiter returns one that does not wait.
+func failedWaiter(x *exchange, err error) *waiter {
+	w := &waiter{x: x, ready: make(chan struct{}), index: -1, err: err}
+	close(w.ready)
+	return w
+}
+
+// unline takes a waiter out of the line.
+func (o *originPool) unline(w *waiter, now time.Time) {
+	heap.Remove(&o.waiters, w.index)
+	o.waitTime += now.Sub(w.since)
 }
 
 // waiterHeap orders those who wait by urgency (RFC 9218), then by arrival. An

@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"maps"
 	"time"
 
 	"github.com/lingerhttp/linger/sockets"
@@ -13,7 +14,7 @@ import (
 // all origins, and for each that is still known.
 type Stats struct {
 	Counts
-	Origins map[string]Counts // by origin: "https://example.com:443"
+	Origins map[string]Counts // by origin, and proxy if there is one: "https://example.com:443 by http://proxy:3128"
 }
 
 // Counts are those of one origin, or of all. Open is always Idle and Active and
@@ -55,6 +56,7 @@ const (
 	CloseHandedOver  CloseReason = "handed over"     // it is no HTTP connection any more: Upgrade, CONNECT
 	CloseByCaller    CloseReason = "caller"          // Close, Shutdown, CloseIdleConnections
 	CloseNetworkGone CloseReason = "network changed" // NetworkChanged
+	CloseSurplus     CloseReason = "surplus"         // HTTP/2, and another connection had streams for all
 )
 
 // A RetryReason says why an exchange was put on another connection.
@@ -89,7 +91,8 @@ type Connection struct {
 	TCP *sockets.TCPInfo `json:"tcp,omitempty"`
 }
 
-// A ConnState is where a connection stands in its life; it only goes on.
+// A ConnState is where a connection stands in its life. Idle and Active alternate;
+// from Leaving on it only goes on.
 type ConnState uint8
 
 const (
@@ -105,16 +108,111 @@ func (t *Transport) Stats() Stats {
 	p := t.pool()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var s Stats
+	s := Stats{Counts: p.past.counts(), Origins: make(map[string]Counts, len(p.origins))}
 	for _, o := range p.origins {
-		s.Open += len(o.conns)
-		s.Dialling += o.dialling
-		s.Waiting += len(o.waiters)
-		for _, pc := range o.conns {
-			if pc.inFlight == 0 {
-				s.Idle++
-			}
+		c := o.counts(p.strategy)
+		s.add(c)
+		name := o.key.String()
+		if other, ok := s.Origins[name]; ok {
+			c.add(other) // what differs is not told
 		}
+		s.Origins[name] = c
 	}
 	return s
+}
+
+// A tally is what has been counted so far.
+type tally struct {
+	exchanges   int64
+	waited      int64
+	waitTime    time.Duration
+	opened      int64
+	dialsFailed int64
+	closed      tallies[CloseReason]
+	retried     tallies[RetryReason]
+}
+
+// tallies count by reason.
+type tallies[R ~string] map[R]int64
+
+func (t *tallies[R]) add(why R) {
+	if *t == nil {
+		*t = make(tallies[R])
+	}
+	(*t)[why]++
+}
+
+// take adds what another has counted.
+func (t *tally) take(other *tally) {
+	c := t.counts()
+	c.add(other.counts())
+	*t = tally{c.Exchanges, c.Waited, c.WaitTime, c.Opened, c.DialsFailed, c.Closed, c.Retried}
+}
+
+// counts returns what was counted, in maps of its own.
+func (t *tally) counts() Counts {
+	c := Counts{Exchanges: t.exchanges, Waited: t.waited, WaitTime: t.waitTime, Opened: t.opened, DialsFailed: t.dialsFailed}
+	c.Closed, c.Retried, c.Protocols = maps.Clone(t.closed), maps.Clone(t.retried), make(map[string]int)
+	if c.Closed == nil {
+		c.Closed = make(map[CloseReason]int64)
+	}
+	if c.Retried == nil {
+		c.Retried = make(map[RetryReason]int64)
+	}
+	return c
+}
+
+// counts returns an origin's.
+func (o *originPool) counts(s Strategy) Counts {
+	c := o.tally.counts()
+	c.Open = len(o.conns)
+	c.Idle = o.states[ConnIdle]
+	c.Active = o.states[ConnActive] + o.states[ConnLeaving]
+	c.Dialling = o.dialling
+	c.Waiting = len(o.waiters)
+	if o.shared > 0 {
+		c.Protocols["HTTP/2.0"] = o.shared
+	}
+	if other := len(o.conns) - o.shared; other > 0 {
+		c.Protocols[s.http1Name()] = other
+	}
+	return c
+}
+
+// add adds other counts to c, whose maps are its own.
+func (c *Counts) add(other Counts) {
+	c.Open += other.Open
+	c.Idle += other.Idle
+	c.Active += other.Active
+	c.Dialling += other.Dialling
+	c.Waiting += other.Waiting
+	c.Exchanges += other.Exchanges
+	c.Waited += other.Waited
+	c.WaitTime += other.WaitTime
+	c.Opened += other.Opened
+	c.DialsFailed += other.DialsFailed
+	for why, n := range other.Closed {
+		c.Closed[why] += n
+	}
+	for why, n := range other.Retried {
+		c.Retried[why] += n
+	}
+	for name, n := range other.Protocols {
+		c.Protocols[name] += n
+	}
+}
+
+// http1Name is the protocol of a connection that does not speak HTTP/2.
+func (s Strategy) http1Name() string {
+	if s.Protocol == HTTP10 {
+		return "HTTP/1.0"
+	}
+	return "HTTP/1.1"
+}
+
+// retried counts that an exchange which had a slot is sent again, and why.
+func (p *pool) retried(s slot, why RetryReason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.home.retried.add(why)
 }

@@ -3,6 +3,7 @@ package linger
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // A Strategy says how exchanges share connections. It is a point in a space of
@@ -138,7 +139,9 @@ type connView struct {
 	inFlight    int // exchanges on it now
 	free        int // slots it could lend now
 	fresh       bool
-	multiplexed bool // the exchanges on it do not stand behind each other
+	multiplexed bool   // the exchanges on it do not stand behind each other
+	used        int    // exchanges it has carried so far
+	turn        uint64 // the larger, the later it was used last
 }
 
 // An originView is what a decision needs to know of one origin.
@@ -149,6 +152,7 @@ type originView struct {
 	limit     int  // connections allowed; 0 means no limit
 	perDial   int  // exchanges that one new connection will serve at once
 	exclusive bool // the exchange wants a connection to itself
+	reuse     Reuse
 }
 
 // mayDial says whether the origin may open one more connection. There are never
@@ -171,15 +175,14 @@ func (v originView) room() bool {
 //
 // An idle connection comes first. A busy HTTP/2 connection with a free stream is
 // as good. A slot in a pipeline stands behind other answers, so it is taken only
-// if no further connection may be opened. Of several the least loaded is chosen.
+// if no further connection may be opened. Of several the reuse order decides.
 func choose(v originView, conns []connView) (int, string) {
 	best := -1
 	for i, c := range conns {
-		behind := c.inFlight > 0 && !c.multiplexed
-		if c.free < 1 || (behind && (v.exclusive || v.room())) {
+		if c.free < 1 || (c.behind() && (v.exclusive || v.room())) {
 			continue
 		}
-		if best < 0 || c.inFlight < conns[best].inFlight {
+		if best < 0 || v.reuse.prefers(c, conns[best]) {
 			best = i
 		}
 	}
@@ -187,6 +190,22 @@ func choose(v originView, conns []connView) (int, string) {
 		return -1, ""
 	}
 	return best, reasonFor(v, conns[best])
+}
+
+// behind says whether an exchange on it would stand behind another.
+func (c connView) behind() bool { return c.inFlight > 0 && !c.multiplexed }
+
+// prefers says whether a is used rather than b.
+func (r Reuse) prefers(a, b connView) bool {
+	switch {
+	case r == RoundRobin && a.behind() != b.behind():
+		return b.behind()
+	case r == RoundRobin:
+		return a.turn < b.turn
+	case r == LeastLoaded && a.inFlight == b.inFlight:
+		return a.used < b.used
+	}
+	return a.inFlight < b.inFlight
 }
 
 // reasonFor words why an exchange got a connection.
@@ -199,7 +218,36 @@ func reasonFor(v originView, c connView) string {
 	case c.inFlight == 0:
 		return "reused: idle"
 	case c.multiplexed:
-		return fmt.Sprintf("stream beside %d others", c.inFlight)
+		return besideOthers.of(c.inFlight)
 	}
-	return fmt.Sprintf("pipelined behind %d", c.inFlight)
+	return pipelinedBehind.of(c.inFlight)
+}
+
+// A wording is a sentence with a number, made once for the ordinary ones: a busy
+// connection's are needed for every exchange.
+type wording struct {
+	format string
+	ready  func() []string
+}
+
+var (
+	besideOthers    = newWording("stream beside %d others")
+	pipelinedBehind = newWording("pipelined behind %d")
+)
+
+func newWording(format string) wording {
+	return wording{format, sync.OnceValue(func() []string {
+		all := make([]string, 128)
+		for n := range all {
+			all[n] = fmt.Sprintf(format, n)
+		}
+		return all
+	})}
+}
+
+func (w wording) of(n int) string {
+	if all := w.ready(); n < len(all) {
+		return all[n]
+	}
+	return fmt.Sprintf(w.format, n)
 }

@@ -25,11 +25,8 @@ const (
 
 func (t *Transport) init() {
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.conns.strategy = t.Strategy
 	t.sessions = tls.NewLRUClientSessionCache(0)
-	if d := t.idleTimeout(); d > 0 {
-		t.sweep = time.AfterFunc(d, t.sweepIdle)
-	}
+	t.initPool()
 }
 
 func (t *Transport) pool() *pool {
@@ -104,20 +101,8 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 			return nil, x.failure(l.step, sent, l.err)
 		}
 		x.note(why)
+		t.pool().retried(s, retryReason(l))
 	}
-}
-
-// giveBack returns the slot of a lost exchange.
-func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
-	if l.slotKept {
-		return
-	}
-	v := verdict{close: l.err.Error(), refused: l.refused, cut: !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err), others: l.others, rude: true}
-	v.unused = l.left && l.canceled && !l.written // it never stood in the line
-	if l.fine || (l.left && l.canceled && !l.cutShort) {
-		v.close = "" // one stream of several, or it left before its request was written
-	}
-	x.note(t.release(s, v))
 }
 
 // mayRetry decides whether a lost exchange is put on another connection, and
@@ -151,162 +136,10 @@ func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 	return false, ""
 }
 
-// takeSlot waits for a slot.
-func (t *Transport) takeSlot(x *exchange) (slot, error) {
-	now := x.Start
-	if x.Tries > 0 {
-		now = time.Now()
-		x.enterAt(timeline.Queue, timeline.Queued, now)
-	}
-	if err := gaveUp(x); err != nil {
-		return slot{}, err
-	}
-	s, w, orders := t.pool().acquire(x, now)
-	t.startDials(orders)
-	if w == nil {
-		return s, nil
-	}
-	select {
-	case <-w.ready:
-	case <-x.ctx.Done():
-	}
-	if t.pool().abandon(w) {
-		return slot{}, gaveUp(x)
-	}
-	<-w.ready
-	if w.err != nil {
-		x.tellDial(w.slot.dial)
-		return slot{}, w.err
-	}
-	if err := gaveUp(x); err != nil {
-		t.release(w.slot, verdict{unused: true})
-		return slot{}, err
-	}
-	return w.slot, nil
-}
-
-// tellDial records a dial that failed.
-func (x *exchange) tellDial(r *dialRecord) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if r != nil && !x.ended {
-		r.tell(&x.Exchange)
-	}
-}
-
-// release gives a slot back, closes its connection if that was its end, and
-// returns what was learned by it.
-func (t *Transport) release(s slot, v verdict) (remark string) {
-	return t.releaseAt(s, v, time.Now())
-}
-
-func (t *Transport) releaseAt(s slot, v verdict, now time.Time) (remark string) {
-	closeIt, orders, remark := t.pool().release(s, v, now)
-	t.startDials(orders)
-	switch {
-	case closeIt && v.rude:
-		s.conn.close()
-		t.startDials(t.pool().drop(s.pooled, time.Now()))
-	case closeIt:
-		t.finishConn(s.pooled)
-	}
-	return remark
-}
-
-// finishConn ends a connection in the ordinary way, and makes room for another.
-func (t *Transport) finishConn(pc *pooled) {
-	if t.admit() {
-		go t.awaitEnd(pc)
-		return
-	}
-	pc.conn.close()
-	t.startDials(t.pool().drop(pc, time.Now()))
-}
-
-// awaitEnd waits until the server has closed a connection.
-func (t *Transport) awaitEnd(pc *pooled) {
-	defer t.work.Done()
-	pc.conn.finish()
-	t.startDials(t.pool().drop(pc, time.Now()))
-}
-
-// admit counts one more goroutine, which calls work.Done when it ends. It
-// reports false once the Transport is closed: no more may begin.
-func (t *Transport) admit() bool {
-	t.workMu.Lock()
-	defer t.workMu.Unlock()
-	if !t.closed {
-		t.work.Add(1)
-	}
-	return !t.closed
-}
-
-// drain lets a connection end whose end was announced.
-func (t *Transport) drain(pc *pooled) {
-	closeIt, orders := t.pool().drain(pc, time.Now())
-	t.startDials(orders)
-	if closeIt {
-		t.finishConn(pc)
-	}
-}
-
-// sweepIdle closes the connections that were idle for too long.
-func (t *Transport) sweepIdle() {
-	now := time.Now()
-	idle, next := t.pool().takeIdle(now, t.idleTimeout())
-	closeAll(idle)
-	wait := t.idleTimeout()
-	if !next.IsZero() {
-		wait = next.Add(wait).Sub(now)
-	}
-	if t.ctx.Err() == nil {
-		t.sweep.Reset(wait)
-	}
-}
-
-// CloseIdleConnections closes the connections that carry nothing now.
-func (t *Transport) CloseIdleConnections() {
-	idle, _ := t.pool().takeIdle(time.Now(), 0)
-	closeAll(idle)
-}
-
-func closeAll(conns []conn) {
-	for _, c := range conns {
-		c.close()
-	}
-}
-
-// Close ends every connection, and with it every exchange under way; exchanges
-// handed over later fail with ErrClosed. It returns when the Transport has no
-// goroutine left.
-func (t *Transport) Close() error {
-	closing := t.pool().shut(time.Now())
-	t.cancel()
-	if t.sweep != nil {
-		t.sweep.Stop()
-	}
-	closeAll(closing)
-	t.conns.dials.Wait()
-	t.workMu.Lock()
-	t.closed = true
-	t.workMu.Unlock()
-	t.work.Wait()
-	return nil
-}
-
 // TimelineOf returns the record of a response's exchange, nil if the response
 // did not come from a Transport. It is complete when the body was read to its
 // end or closed.
 func TimelineOf(resp *http.Response) *timeline.Exchange { return timeline.Of(resp) }
-
-// stepOf is the phase in which no slot could be had.
-func stepOf(err error) timeline.Phase {
-	var d *dialError
-	if errors.As(err, &d) {
-		return d.step
-	}
-	return timeline.Queue
-}
 
 // listItems yields the non-empty elements of a field's comma-separated list.
 func listItems(line string) iter.Seq[string] {

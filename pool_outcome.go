@@ -1,0 +1,201 @@
+package linger
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lingerhttp/linger/internal/http1"
+)
+
+// What the pool is told when a slot is given back.
+
+// An outcome is what became of an exchange, and what becomes of its connection.
+type outcome struct {
+	ended  ending
+	others bool // others stood behind it on the connection
+	conn   connEnd
+	why    CloseReason // why the connection ends; empty if it is kept
+	hint   *keepAlive  // what the answer says of the connection's life; nil: nothing
+}
+
+// An ending is what became of an exchange, as far as the pool can learn from it.
+type ending uint8
+
+const (
+	exchangeFailed   ending = iota // nothing is to be learned from it
+	exchangeAnswered               // a final response came, to its end or not
+	exchangeCut                    // the connection ended without notice before an answer
+	exchangeHalved                 // it did so in the middle of the answer
+	exchangeRefused                // the server refused the stream: it had enough of them
+	exchangeUnused                 // nothing was done with the slot
+)
+
+func (e ending) answered() bool { return e == exchangeAnswered || e == exchangeHalved }
+func (e ending) cut() bool      { return e == exchangeCut || e == exchangeHalved }
+
+// A connEnd says whether a connection lives on.
+type connEnd uint8
+
+const (
+	connKept      connEnd = iota
+	connEndsAfter         // it takes no more exchanges, those on it end in peace
+	connEndsNow           // it is closed at once
+)
+
+// outcomeOf draws the conclusion from a lost exchange.
+func outcomeOf(l *lost) outcome {
+	oc := outcome{others: l.others}
+	switch {
+	case l.refused:
+		oc.ended = exchangeRefused
+	case l.left && l.canceled && !l.written:
+		oc.ended = exchangeUnused // it never stood in the line
+	case !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err):
+		oc.ended = exchangeCut
+	}
+	switch {
+	case l.fine, l.left && l.canceled && !l.cutShort:
+		return oc // one stream of several, or it left before its request was written
+	case l.left:
+		oc.conn = connEndsAfter
+	default:
+		oc.conn = connEndsNow
+	}
+	oc.why = lossReason(l)
+	return oc
+}
+
+// lossReason is why a connection ends on which an exchange was lost.
+func lossReason(l *lost) CloseReason {
+	switch {
+	case l.stale && errors.Is(l.err, errUnasked):
+		return CloseBroken
+	case l.stale:
+		return CloseByServer
+	case errors.Is(l.err, ErrClosed):
+		return CloseByCaller
+	case l.canceled:
+		return CloseGivenUp
+	case l.unprocessed:
+		return CloseAnnounced
+	case errors.Is(l.err, ErrHeaderTimeout):
+		return CloseTimeout
+	case cut(l.err):
+		return CloseCut
+	}
+	return CloseBroken
+}
+
+// retryReason sorts why a lost exchange is sent again.
+func retryReason(l *lost) RetryReason {
+	switch {
+	case l.stale:
+		return RetryStale
+	case l.unprocessed:
+		return RetryUnprocessed
+	case !l.written:
+		return RetryUnsent
+	}
+	return RetryLost
+}
+
+// closesBehind is why a connection ends behind an answer, as both sides know from
+// the heads.
+func closesBehind(x *exchange, head *http1.Response, f http1.Framing) CloseReason {
+	switch {
+	case f.MustClose != "" && f.Kind != http1.UntilClose:
+		return CloseBroken
+	case x.Method == "CONNECT" && head.Status/100 == 2:
+		return CloseHandedOver
+	case x.t.Strategy.lifetime() == 1:
+		return CloseExchanges
+	case x.closes:
+		return CloseAsked
+	}
+	return CloseAnnounced
+}
+
+// faultReason is why a connection ends on which an answer could not be read. gaveUp
+// is why its caller does not want it, nil if he does.
+func faultReason(err, gaveUp error) CloseReason {
+	switch {
+	case errors.Is(err, ErrClosed):
+		return CloseByCaller
+	case gaveUp != nil, errors.Is(err, ErrBodyClosed):
+		return CloseGivenUp
+	case cut(err):
+		return CloseCut
+	}
+	return CloseBroken
+}
+
+// A keepAlive is what a server says of how long it keeps a connection: the field
+// "Keep-Alive: timeout=5, max=100" (RFC 2068 §19.7.1.1).
+type keepAlive struct {
+	timeout time.Duration // without an exchange; negative: not said
+	more    int           // exchanges that may follow; negative: not said
+}
+
+// keepAliveOf reads the field, nil if there is none.
+func keepAliveOf(h http.Header) *keepAlive {
+	lines := h["Keep-Alive"]
+	if len(lines) == 0 {
+		return nil
+	}
+	k := &keepAlive{timeout: -1, more: -1}
+	for _, line := range lines {
+		for item := range listItems(line) {
+			name, value, _ := strings.Cut(item, "=")
+			n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
+			switch {
+			case err != nil:
+			case strings.EqualFold(strings.TrimSpace(name), "timeout"):
+				k.timeout = time.Duration(n) * time.Second
+			case strings.EqualFold(strings.TrimSpace(name), "max"):
+				k.more = int(n)
+			}
+		}
+	}
+	return k
+}
+
+// hintMargin is how much sooner than the server a connection is given up that
+// the server closes after a time: a request must be there before that, and the
+// server has begun to count when the answer left it, so that a whole round trip
+// is to be taken off; servers also count in whole seconds. Of a short time half
+// is left.
+const hintMargin = time.Second
+
+// heed makes a connection's life as short as its server says.
+func (pc *pooled) heed(k keepAlive, most time.Duration) {
+	if k.timeout >= 0 {
+		pc.keep = max(1, k.timeout-min(hintMargin, k.timeout/2))
+		if most > 0 {
+			pc.keep = min(pc.keep, most)
+		}
+	}
+	if k.more >= 0 && (pc.life == 0 || pc.used+k.more < pc.life) {
+		pc.life = pc.used + k.more
+	}
+}
+
+// idleFor is how long a connection has been idle, by the clock that says more:
+// the monotonic one may stand still while a machine sleeps, and the server's does
+// not.
+func idleFor(since, now time.Time) time.Duration {
+	return max(now.Sub(since), now.Round(0).Sub(since.Round(0)))
+}
+
+// expired says why a connection must take no further exchange; empty if it may.
+func (pc *pooled) expired(now time.Time) CloseReason {
+	switch {
+	case !pc.retireAt.IsZero() && !now.Before(pc.retireAt):
+		return CloseAge
+	case pc.inFlight == 0 && pc.keep > 0 && idleFor(pc.lastUsed, now) >= pc.keep:
+		return CloseIdle
+	}
+	return ""
+}
