@@ -273,7 +273,7 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 	}
 	resp := &h.resp
 	c.fill(resp, x, head, f)
-	resp.Close = persists != ""
+	resp.Close = persists != "" || f.Kind == http1.UntilClose
 	b.trailer = resp
 	resp.Body = b
 	if f.Kind == http1.NoBody || (f.Kind == http1.Length && f.Length == 0) {
@@ -303,11 +303,7 @@ func (c *http1Conn) fill(resp *http.Response, x *exchange, head *http1.Response,
 	resp.Proto, resp.ProtoMajor, resp.ProtoMinor = head.Proto(), head.Major, head.Minor
 	resp.Header, resp.ContentLength = head.Header, f.Length
 	resp.Request, resp.TLS = x.req, c.tls
-	if f.Kind == http1.Chunked {
-		resp.TransferEncoding = []string{"chunked"}
-		delete(resp.Header, "Transfer-Encoding")
-		resp.Trailer = announced(resp.Header)
-	}
+	asNetHTTPTells(resp, f)
 }
 
 // canceled is the deprecated way to give up, which http.Client still uses with a

@@ -31,6 +31,9 @@ func (x *exchange) read(req *http.Request, s Strategy) error {
 	if req.URL == nil {
 		return errors.New("request without a URL")
 	}
+	if req.Body == nil && req.ContentLength > 0 {
+		return fmt.Errorf("ContentLength is %d, and there is no body", req.ContentLength)
+	}
 	x.length = outgoingLength(req)
 	x.closes = asksToClose(req, s)
 	to, err := x.t.book.read(req.URL)
@@ -115,12 +118,14 @@ func urgencyOf(h http.Header) int {
 	return defaultUrgency
 }
 
+var chunked = []string{"chunked"}
+
 // outgoingLength is the length of a request's body, -1 if it is not known.
 func outgoingLength(req *http.Request) int64 {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
 		return 0
-	case req.ContentLength > 0:
+	case req.ContentLength > 0 && !slices.Equal(req.TransferEncoding, chunked):
 		return req.ContentLength
 	}
 	return -1
@@ -155,8 +160,10 @@ func asksToClose(req *http.Request, s Strategy) bool {
 // method wants instead of it.
 func target(req *http.Request, host string) string {
 	switch {
-	case req.Method == "CONNECT" && req.URL.Path == "":
+	case req.Method == "CONNECT" && req.URL.Path == "" && req.URL.Opaque == "":
 		return host
+	case req.Method == "CONNECT" && req.URL.Path == "":
+		return req.URL.Opaque
 	case req.Method == "OPTIONS" && req.URL.Path == "*":
 		return "*"
 	}

@@ -60,7 +60,11 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 		x.body.Close()
 		return nil, x.failure(timeline.Queue, false, &requestError{err})
 	}
-	if err := t.chooseRoute(x); err != nil {
+	err := t.chooseRoute(x)
+	if err == nil {
+		err = x.probe()
+	}
+	if err != nil {
 		x.body.Close()
 		return nil, x.failure(timeline.Queue, false, err)
 	}
