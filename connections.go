@@ -34,18 +34,18 @@ func (p *pool) snapshot() (all []Connection, wires []*wire) {
 	defer p.mu.Unlock()
 	for _, o := range p.origins {
 		for _, pc := range o.conns {
-			all = append(all, pc.describe())
+			all = append(all, pc.describe(p.strategy))
 			wires = append(wires, pc.conn.below())
 		}
 	}
 	return all, wires
 }
 
-func (pc *pooled) describe() Connection {
+func (pc *pooled) describe(s Strategy) Connection {
 	return Connection{
 		Conn:     pc.conn.about(),
 		Origin:   pc.home.key.String(),
-		Protocol: protocolOf(pc.conn),
+		Protocol: protocolOf(pc.conn, s),
 		State:    pc.state,
 		Uses:     pc.used,
 		InFlight: pc.inFlight,
@@ -120,9 +120,9 @@ func (s *ConnState) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func protocolOf(c conn) string {
+func protocolOf(c conn, s Strategy) string {
 	if c.multiplexed() {
 		return "HTTP/2.0"
 	}
-	return "HTTP/1.1"
+	return s.http1Name()
 }

@@ -14,26 +14,26 @@ import (
 // all origins, and for each that is still known.
 type Stats struct {
 	Counts
-	Origins map[string]Counts // by origin, and proxy if there is one: "https://example.com:443 by http://proxy:3128"
+	Origins map[string]Counts `json:"origins"` // by origin, and proxy if there is one: "https://example.com:443 by http://proxy:3128"
 }
 
 // Counts are those of one origin, or of all. Open is always Idle and Active and
 // those being closed together.
 type Counts struct {
-	Open     int // connections that are open, those being closed included
-	Idle     int // of these, without an exchange on them
-	Active   int // of these, with one or more
-	Dialling int // connections being opened
-	Waiting  int // exchanges that wait for a slot
+	Open     int `json:"open"`     // connections that are open, those being closed included
+	Idle     int `json:"idle"`     // of these, without an exchange on them
+	Active   int `json:"active"`   // of these, with one or more
+	Dialling int `json:"dialling"` // connections being opened
+	Waiting  int `json:"waiting"`  // exchanges that wait for a slot
 
-	Exchanges   int64                 // slots lent so far
-	Waited      int64                 // exchanges that had to wait for one
-	WaitTime    time.Duration         // how long they waited together
-	Opened      int64                 // connections opened so far
-	DialsFailed int64                 // dials that came to nothing
-	Closed      map[CloseReason]int64 // connections closed so far, and why
-	Retried     map[RetryReason]int64 // exchanges put on a connection once more, and why
-	Protocols   map[string]int        // open connections of each protocol: "HTTP/1.1", "HTTP/2.0"
+	Exchanges   int64                 `json:"exchanges"`    // slots lent so far
+	Waited      int64                 `json:"waited"`       // exchanges that had to wait for one
+	WaitTime    time.Duration         `json:"wait_time_ns"` // how long they waited together
+	Opened      int64                 `json:"opened"`       // connections opened so far
+	DialsFailed int64                 `json:"dials_failed"` // dials that came to nothing
+	Closed      map[CloseReason]int64 `json:"closed"`       // connections closed so far, and why
+	Retried     map[RetryReason]int64 `json:"retried"`      // exchanges put on a connection once more, and why
+	Protocols   map[string]int        `json:"protocols"`    // open connections of each protocol: "HTTP/1.1", "HTTP/2.0"
 }
 
 // A CloseReason says why a connection ended. There are few, so that they may

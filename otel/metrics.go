@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"github.com/lingerhttp/linger"
 	"github.com/lingerhttp/linger/timeline"
@@ -85,8 +86,8 @@ func (m *metrics) askPool(meter metric.Meter) error {
 // happened so far only in all, since the pool forgets origins.
 func (m *metrics) observe(_ context.Context, o metric.Observer) error {
 	s := m.stats()
-	for origin, c := range s.Origins {
-		where := subjectOfOrigin(origin).where()
+	for server, c := range byServer(s.Origins) {
+		where := server.where()
 		count := func(i metric.Int64Observable, n int, more ...attribute.KeyValue) {
 			o.ObserveInt64(i, int64(n), metric.WithAttributes(append(more, where...)...))
 		}
@@ -108,8 +109,26 @@ func (m *metrics) observe(_ context.Context, o metric.Observer) error {
 	return nil
 }
 
-// subjectOfOrigin reads the pool's name of an origin: "https://example.com:443".
+// byServer sums up what goes on now with each origin, by whatever proxies.
+func byServer(origins map[string]linger.Counts) map[subject]linger.Counts {
+	sums := make(map[subject]linger.Counts)
+	for origin, c := range origins {
+		s := subjectOfOrigin(origin)
+		sum := sums[s]
+		sum.Idle += c.Idle
+		sum.Active += c.Active
+		sum.Dialling += c.Dialling
+		sum.Waiting += c.Waiting
+		sums[s] = sum
+	}
+	return sums
+}
+
+// subjectOfOrigin reads what the pool calls an origin: "https://example.com:443",
+// "https://example.com:443 by http://proxy:3128", or "by http://proxy:3128" where a
+// connection to the proxy serves many origins: then the proxy is the server.
 func subjectOfOrigin(origin string) subject {
+	origin, _, _ = strings.Cut(strings.TrimPrefix(origin, "by "), " by ")
 	u, err := url.Parse(origin)
 	if err != nil {
 		return subject{address: origin}

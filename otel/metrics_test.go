@@ -134,6 +134,8 @@ func TestMetricsOfThePool(t *testing.T) {
 		Origins: map[string]linger.Counts{
 			"https://example.com:443": {Open: 4, Idle: 2, Active: 1, Dialling: 6, Waiting: 8},
 			"http://[::1]:8080":       {},
+
+			"https://example.com:443 by http://proxy:3128": {Open: 1, Idle: 1, Waiting: 1},
 		},
 	}
 	reader := metric.NewManualReader()
@@ -148,11 +150,11 @@ func TestMetricsOfThePool(t *testing.T) {
 	const state = "http.connection.state"
 	for name, want := range map[string][]point{
 		"http.client.open_connections": {
-			{with(example, state, "idle"), int64(2)}, {with(example, state, "active"), int64(1)},
+			{with(example, state, "idle"), int64(3)}, {with(example, state, "active"), int64(1)},
 			{with(local, state, "idle"), int64(0)}, {with(local, state, "active"), int64(0)},
 		},
 		"linger.client.connections.dialing": {{example, int64(6)}, {local, int64(0)}},
-		"linger.client.requests.waiting":    {{example, int64(8)}, {local, int64(0)}},
+		"linger.client.requests.waiting":    {{example, int64(9)}, {local, int64(0)}},
 		"linger.client.connections.opened":  {{with(nil), int64(7)}},
 		"linger.client.dials.failed":        {{with(nil), int64(2)}},
 		"linger.client.requests.waited":     {{with(nil), int64(5)}},
@@ -189,12 +191,26 @@ func checkPoints(t *testing.T, name string, data metricdata.Aggregation, want []
 	}
 }
 
+// TestOpenConnections looks at a real pool.
+func TestOpenConnections(t *testing.T) {
+	url, port := serve(t, func(http.ResponseWriter, *http.Request) {})
+	r := newRig(t, &linger.Transport{}, Options{})
+	if _, err := r.get(context.Background(), "GET", url); err != nil {
+		t.Fatal(err)
+	}
+	where := map[string]any{"server.address": "127.0.0.1", "server.port": int64(port), "url.scheme": "http"}
+	checkPoints(t, "http.client.open_connections", r.collect()["http.client.open_connections"], []point{
+		{with(where, "http.connection.state", "idle"), int64(1)}, {with(where, "http.connection.state", "active"), int64(0)},
+	})
+}
+
 // TestSubjectOfOrigin reads what the pool calls an origin.
 func TestSubjectOfOrigin(t *testing.T) {
 	for origin, want := range map[string]subject{
-		"https://example.com:443": {scheme: "https", address: "example.com", port: 443},
-		"http://[fe80::1]:80":     {scheme: "http", address: "fe80::1", port: 80},
-		"http://[broken":          {address: "http://[broken"},
+		"https://example.com:443":     {scheme: "https", address: "example.com", port: 443},
+		"http://[fe80::1]:80":         {scheme: "http", address: "fe80::1", port: 80},
+		"https://a:443 by http://p:1": {scheme: "https", address: "a", port: 443},
+		"http://[broken":              {address: "http://[broken"},
 	} {
 		if got := subjectOfOrigin(origin); got != want {
 			t.Errorf("%s: %+v, not %+v", origin, got, want)
