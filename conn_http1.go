@@ -48,7 +48,7 @@ type http1Conn struct {
 
 func newHTTP1(t *Transport, c net.Conn, w *wire, name timeline.Conn, state *tls.ConnectionState) *http1Conn {
 	h := &http1Conn{t: t, net: c, wire: w, name: name, tls: state, writing: make(chan struct{}, 1)}
-	if c == net.Conn(w) && w.direct() && t.Strategy.depth() == 1 {
+	if c == net.Conn(w) && w.direct && t.Strategy.depth() == 1 {
 		h.swap = newSwap(w)
 	}
 	return h

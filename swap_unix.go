@@ -61,15 +61,12 @@ func (s *swap) step(fd uintptr) bool {
 		s.begun = true
 		return s.write(int(fd))
 	}
-	n, err := syscall.Read(int(fd), s.in.room())
-	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), s.in.room())
-	}
+	n, err := recvNow(int(fd), s.in.room(), 0)
 	switch {
 	case err == syscall.EAGAIN:
 		return false
 	case err != nil:
-		s.in.fault = err
+		s.in.fault = s.wire.opError("read", err)
 	case n == 0:
 		s.in.fault = io.EOF
 	default:
@@ -83,18 +80,27 @@ func (s *swap) step(fd uintptr) bool {
 // write reports whether there is no answer to be waited for here.
 func (s *swap) write(fd int) (over bool) {
 	if s.look {
-		var octet [1]byte
-		if s.idle = silence(recvNow(fd, octet[:], syscall.MSG_PEEK)); s.idle != nil {
+		if s.idle = peekAt(fd); s.idle != nil {
 			return true
 		}
 	}
 	s.wire.sent.Add(int64(len(s.out))) // before: the answer may be there at once
-	n, err := syscall.Write(fd, s.out)
+	n, err := sendNow(fd, s.out)
 	s.wroteAt = time.Now()
-	s.written = max(n, 0)
+	s.written = n
 	s.wire.sent.Add(int64(s.written - len(s.out)))
-	if err != nil && err != syscall.EAGAIN && err != syscall.EINTR {
+	if err != nil && err != syscall.EAGAIN {
 		s.failed = err
 	}
 	return s.written < len(s.out)
+}
+
+// peekAt looks at the next octet of a socket.
+func peekAt(fd int) error {
+	var octet [1]byte
+	n, err := recvNow(fd, octet[:], syscall.MSG_PEEK)
+	if err == nil && n == 0 {
+		return io.EOF
+	}
+	return silence(err)
 }

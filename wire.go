@@ -19,6 +19,8 @@ type wire struct {
 	raw            syscall.RawConn // nil if it is none of the kernel's
 	veiled         bool            // something stands between the wire and the socket: somebody's TLS
 	recv           receiver
+	send           sender
+	direct         bool // Read and Write of Conn are those of the socket
 	dontWait       atomic.Bool
 	sent, received atomic.Int64 // octets
 }
@@ -30,18 +32,16 @@ func newWire(c net.Conn) *wire {
 		_, bare := c.(syscall.Conn)
 		w.veiled = !bare
 	}
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn: // somebody's wrapper may do more, even if it shows the socket
+		w.direct = bySocket && w.raw != nil
+	}
 	return w
 }
 
-// direct says whether reading and writing the socket itself is what Read and
-// Write do. Somebody's wrapper may do more, even if it shows the socket.
-func (w *wire) direct() bool {
-	switch w.Conn.(type) {
-	case *net.TCPConn, *net.UnixConn:
-		return w.raw != nil
-	}
-	return false
-}
+// directSize is how much is read or written at once by the kernel's own calls.
+// More takes so long that others should run meanwhile.
+const directSize = 16 << 10
 
 // wireBelow finds the wire that a connection stands on, nil if there is none.
 func wireBelow(c net.Conn) *wire {
@@ -60,11 +60,19 @@ func wireBelow(c net.Conn) *wire {
 // Write counts before it writes: the answer may be there before the write returns.
 func (w *wire) Write(p []byte) (int, error) {
 	w.sent.Add(int64(len(p)))
-	n, err := w.Conn.Write(p)
+	n, err := w.write(p)
 	if n < len(p) {
 		w.sent.Add(int64(n - len(p)))
 	}
 	return n, err
+}
+
+func (w *wire) write(p []byte) (int, error) {
+	if !w.direct || len(p) > directSize {
+		return w.Conn.Write(p)
+	}
+	n, err := w.send.write(w.raw, p)
+	return n, w.opError("write", err)
 }
 
 func (w *wire) Read(p []byte) (int, error) {
@@ -74,20 +82,21 @@ func (w *wire) Read(p []byte) (int, error) {
 }
 
 func (w *wire) read(p []byte) (int, error) {
+	dontWait := w.dontWait.Load()
 	switch {
-	case !w.dontWait.Load():
+	case dontWait && (w.raw == nil || w.veiled):
+		return 0, os.ErrDeadlineExceeded
+	case dontWait:
+		n, err := w.recv.read(w.raw, p, readNow)
+		if err == syscall.EAGAIN {
+			err = os.ErrDeadlineExceeded
+		}
+		return n, err
+	case !w.direct || len(p) > directSize:
 		return w.Conn.Read(p)
-	case w.raw == nil || w.veiled:
-		return 0, os.ErrDeadlineExceeded
 	}
-	n, err := w.recv.now(w.raw, p, false)
-	switch {
-	case errors.Is(err, syscall.EAGAIN):
-		return 0, os.ErrDeadlineExceeded
-	case err == nil && n == 0:
-		return 0, io.EOF
-	}
-	return max(n, 0), err
+	n, err := w.recv.read(w.raw, p, readWaiting)
+	return n, w.opError("read", err)
 }
 
 var errUnasked = errors.New("the server sent bytes that nobody had asked for")
@@ -103,7 +112,8 @@ func (w *wire) look(c net.Conn) error {
 		return nil
 	}
 	var octet [1]byte
-	err := silence(w.recv.now(w.raw, octet[:], true))
+	_, err := w.recv.read(w.raw, octet[:], readPeeking)
+	err = silence(err)
 	if err == errUnasked && w.veiled {
 		return lookBriefly(c)
 	}
@@ -131,16 +141,14 @@ func lookBriefly(c net.Conn) error {
 
 // silence judges by what became of looking at the next octet of a socket whether
 // it is open and silent.
-func silence(n int, err error) error {
-	switch {
-	case err == syscall.EAGAIN:
+func silence(err error) error {
+	switch err {
+	case syscall.EAGAIN:
 		return nil
-	case err != nil:
-		return err
-	case n == 0:
-		return io.EOF
+	case nil:
+		return errUnasked
 	}
-	return errUnasked
+	return err
 }
 
 // lookThrough reads through TLS what stands in the socket, and what stands in

@@ -2,47 +2,116 @@
 
 package linger
 
-import "syscall"
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+)
 
-// A receiver reads from a socket without waiting. It is made once for each
-// connection, and belongs to who reads there.
+// Reading and writing a socket by the kernel's own calls, and waiting by the
+// runtime's poller.
+
+const bySocket = true
+
+// A receiver reads from a socket, one caller at a time.
 type receiver struct {
-	call func(fd uintptr) bool // r.receive
+	mu   sync.Mutex
+	call func(fd uintptr) bool // r.receive, made once
 
 	p     []byte
 	flags int
+	wait  bool
 	n     int
 	err   error
 }
 
-// now reads what is there, or with peek looks at it and leaves it. The error is
-// syscall.EAGAIN if nothing is.
-func (r *receiver) now(raw syscall.RawConn, p []byte, peek bool) (int, error) {
+// How a receiver reads.
+const (
+	readWaiting = iota // until there is something
+	readNow            // what is there
+	readPeeking        // what is there, and leaves it
+)
+
+// read reads once. The error is syscall.EAGAIN if nothing was there and it does not
+// wait, and io.EOF at the end.
+func (r *receiver) read(raw syscall.RawConn, p []byte, how int) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.call == nil {
 		r.call = r.receive
 	}
-	r.p, r.flags = p, syscall.MSG_DONTWAIT
-	if peek {
-		r.flags |= syscall.MSG_PEEK
+	r.p, r.flags, r.wait = p, 0, how == readWaiting
+	if how == readPeeking {
+		r.flags = syscall.MSG_PEEK
 	}
 	err := raw.Read(r.call)
 	r.p = nil
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
+	case r.err != nil:
+		return 0, r.err
+	case r.n == 0 && len(p) > 0:
+		return 0, io.EOF
 	}
-	return r.n, r.err
+	return r.n, nil
 }
 
 func (r *receiver) receive(fd uintptr) bool {
 	r.n, r.err = recvNow(int(fd), r.p, r.flags)
+	return r.err != syscall.EAGAIN || !r.wait
+}
+
+// A sender writes to a socket, one caller at a time.
+type sender struct {
+	mu   sync.Mutex
+	call func(fd uintptr) bool // s.send, made once
+
+	p   []byte
+	n   int
+	err error
+}
+
+// write writes all of p.
+func (s *sender) write(raw syscall.RawConn, p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.call == nil {
+		s.call = s.send
+	}
+	s.p, s.n, s.err = p, 0, nil
+	err := raw.Write(s.call)
+	s.p = nil
+	if err == nil {
+		err = s.err
+	}
+	return s.n, err
+}
+
+// send reports whether nothing is left to be written, or nothing can be.
+func (s *sender) send(fd uintptr) bool {
+	for s.n < len(s.p) {
+		n, err := sendNow(int(fd), s.p[s.n:])
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case err != nil:
+			s.err = err
+			return true
+		}
+		s.n += n
+	}
 	return true
 }
 
-func recvNow(fd int, p []byte, flags int) (n int, err error) {
-	for {
-		n, _, err = syscall.Recvfrom(fd, p, flags|syscall.MSG_DONTWAIT)
-		if err != syscall.EINTR {
-			return n, err
-		}
+// opError words an error of the kernel as net does.
+func (w *wire) opError(op string, err error) error {
+	code, ok := err.(syscall.Errno)
+	if !ok {
+		return err
 	}
+	to := w.RemoteAddr()
+	return &net.OpError{Op: op, Net: to.Network(), Source: w.LocalAddr(), Addr: to, Err: os.NewSyscallError(op, code)}
 }
