@@ -158,7 +158,8 @@ type Transport struct {
 	cancel context.CancelFunc
 
 	sessions tls.ClientSessionCache // of TLS, where TLSClientConfig has none
-	clock    *time.Timer            // calls tick when something in the pool is due
+	timeWait timeWaitCount
+	clock    *time.Timer // calls tick when something in the pool is due
 
 	underWay  atomic.Int64 // exchanges begun and not ended
 	stopping  atomic.Bool  // Shutdown has been called

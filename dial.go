@@ -180,7 +180,7 @@ func (d *dialler) connect(ctx context.Context, addr string) (*link, error) {
 	}
 	d.record.add(attemptSpan(addr, start, time.Now(), err))
 	if err != nil {
-		return nil, &dialError{step: timeline.Connect, err: err}
+		return nil, &dialError{step: timeline.Connect, err: d.told(err)}
 	}
 	return d.t.newLink(c), nil
 }
@@ -194,7 +194,7 @@ func (d *dialler) connectFirst(ctx context.Context, addr string) (*link, error) 
 	start := time.Now()
 	order := d.addrs.claim(addrs, start)
 	d.claimed = order[0]
-	r := &race{dial: dialAddr, backup: limit(d.t.BackupDelay, defaultBackupDelay), wg: &d.t.work, order: order}
+	r := &race{dial: d.dialAddr, backup: limit(d.t.BackupDelay, defaultBackupDelay), wg: &d.t.work, order: order}
 	won := r.run(ctx)
 	now := time.Now()
 	span := dialSpan{phase: timeline.Connect, cause: timeline.Handshake, start: start, end: now, attempts: r.spans(now)}

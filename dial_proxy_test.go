@@ -484,11 +484,12 @@ func TestConnectRequest(t *testing.T) {
 	type key struct{}
 	w := watch(t, Strategy{})
 	heads := make(chan string, 1)
-	piped(w, func(p *peer) {
+	script := func(p *peer) {
 		head, _ := http1Head(p)
 		heads <- head
 		p.say("HTTP/1.1 500 No\r\nA: b\r\n\r\n")
-	})
+	}
+	piped(w, script)
 	u := &url.URL{Scheme: "http", Host: "proxy.test", User: url.User("ann")}
 	w.Proxy = http.ProxyURL(u)
 	own := http.Header{"X-One": {"1"}, "User-Agent": {"me"}}
@@ -503,7 +504,9 @@ func TestConnectRequest(t *testing.T) {
 	}
 	req := request(t, "GET", "https://b.test:1234/", "")
 	req = req.WithContext(context.WithValue(req.Context(), key{}, "value"))
-	w.Transport = w.Clone()
+	w = watch(t, Strategy{})
+	w.Proxy = http.ProxyURL(u)
+	piped(w, script)
 	w.GetProxyConnectHeader = func(ctx context.Context, via *url.URL, target string) (http.Header, error) {
 		if ctx.Value(key{}) != "value" || via.String() != u.String() || target != "b.test:1234" {
 			t.Errorf("asked for %v to %s, value %v", via, target, ctx.Value(key{}))

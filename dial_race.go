@@ -35,9 +35,11 @@ type attempt struct {
 
 type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
 
-func dialAddr(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", addr.String())
+// dialAddr connects to one address.
+func (d *dialler) dialAddr(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	var by net.Dialer
+	c, err := by.DialContext(ctx, "tcp", addr.String())
+	return c, d.told(err)
 }
 
 // A race dials addresses one after the other, the next when the one before has

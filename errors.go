@@ -120,7 +120,8 @@ var hints = []struct {
 	{func(e *Error) bool { return e.Step == timeline.DNS && notFound(e.Err) }, "check the spelling of the host name, or give its address with --resolve"},
 	{func(e *Error) bool { return e.Step == timeline.DNS }, "check this machine's resolver, or give the address with --resolve"},
 	{is(syscall.ECONNREFUSED), "nothing listens on that port: check that the server runs and the port is right"},
-	{is(syscall.EADDRNOTAVAIL), "this machine has no local port left toward that address: keep connections instead of opening new ones"},
+	{is(ErrPortExhausted), "keep connections instead of opening one for each request, or let the server close first: send Connection: close, and read to the end"},
+	{is(syscall.EADDRNOTAVAIL), "this machine has no address from which that one can be reached: check its network"},
 	{is(syscall.ENETUNREACH), "there is no route to that address: check this machine's network"},
 	{is(syscall.EHOSTUNREACH), "there is no route to that address: check this machine's network"},
 	{as[x509.UnknownAuthorityError], "the certificate is signed by an authority this machine does not know: add it to the system's, or use --insecure"},
@@ -174,7 +175,7 @@ func plain(err error) string {
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host"
-	case errors.As(err, &syntax), errors.As(err, new(*dialError)):
+	case errors.As(err, &syntax), errors.As(err, new(*dialError)), errors.Is(err, ErrPortExhausted):
 		return err.Error()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection ended in the middle: " + err.Error()
