@@ -73,7 +73,12 @@ func readDestination(u *url.URL) (*destination, error) {
 			port = "443"
 		}
 	}
-	addr := net.JoinHostPort(strings.ToLower(inASCII(host)), port)
+	name, zone, zoned := strings.Cut(inASCII(host), "%")
+	name = strings.ToLower(name)
+	if zoned {
+		name += "%" + zone // names an interface of this machine, which may differ in case alone
+	}
+	addr := net.JoinHostPort(name, port)
 	return &destination{origin: origin{scheme: u.Scheme, addr: addr}, host: removeZone(written)}, nil
 }
 

@@ -123,8 +123,8 @@ func (d *dialler) open(ctx context.Context) (conn, error) {
 		return nil, err
 	}
 	http2 := may.http2
-	if l.tls != nil && d.to.scheme == "https" {
-		if http2, err = may.agreed(l.tls.NegotiatedProtocol); err != nil {
+	if d.to.scheme == "https" {
+		if http2, err = may.agreed(l.alpn()); err != nil {
 			l.Close()
 			return nil, &dialError{step: timeline.TLS, err: err}
 		}

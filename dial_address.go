@@ -22,13 +22,15 @@ func Resolve(ctx context.Context, host, port string) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, err
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host) // LookupNetIP loses zones
 	if err != nil {
 		return nil, err
 	}
-	addrs := make([]netip.AddrPort, len(ips))
-	for i, ip := range ips {
-		addrs[i] = netip.AddrPortFrom(ip.Unmap(), uint16(number))
+	var addrs []netip.AddrPort
+	for _, ip := range ips {
+		if addr, ok := netip.AddrFromSlice(ip.IP); ok {
+			addrs = append(addrs, netip.AddrPortFrom(addr.Unmap().WithZone(ip.Zone), uint16(number)))
+		}
 	}
 	return addrs, nil
 }

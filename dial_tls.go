@@ -190,3 +190,11 @@ func (l *link) secured(state tls.ConnectionState) {
 	l.tls = &state
 	l.about.TLS = tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
 }
+
+// alpn is the protocol that TLS agreed on, empty if none or if that is not known.
+func (l *link) alpn() string {
+	if l.tls == nil {
+		return ""
+	}
+	return l.tls.NegotiatedProtocol
+}

@@ -211,6 +211,11 @@ func serve(t *testing.T, scripts ...func(*peer)) *scripted {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, l, scripts...)
+}
+
+// serveOn is serve on a listener that is open.
+func serveOn(t *testing.T, l net.Listener, scripts ...func(*peer)) *scripted {
 	s := &scripted{url: "http://" + l.Addr().String()}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
