@@ -30,6 +30,7 @@ var arrows = map[string]struct {
 	"report":         {[]string{"timeline"}, "one door for both flows"},
 	"otel":           {[]string{".", "timeline"}, "it wraps the client; nothing imports it"},
 	"prometheus":     {[]string{".", "timeline"}, "it asks the client; nothing imports it"},
+	"example":        {[]string{".", "timeline"}, "a program like those of others"},
 	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report"}, "nothing imports a command"},
 }
 

@@ -210,6 +210,7 @@ func TestSubjectOfOrigin(t *testing.T) {
 		"https://example.com:443":     {scheme: "https", address: "example.com", port: 443},
 		"http://[fe80::1]:80":         {scheme: "http", address: "fe80::1", port: 80},
 		"https://a:443 by http://p:1": {scheme: "https", address: "a", port: 443},
+		"by http://p:3128":            {scheme: "http", address: "p", port: 3128},
 		"http://[broken":              {address: "http://[broken"},
 	} {
 		if got := subjectOfOrigin(origin); got != want {
