@@ -148,9 +148,10 @@ type Transport struct {
 	// not end together. 0 means 0.1; negative, none.
 	Jitter float64
 
-	exchanges   atomic.Int64
-	book        addressBook
+	exchanges   atomic.Int64 // begun so far
+	underWay    atomic.Int64 // begun and not ended
 	connections atomic.Int64
+	book        addressBook
 
 	start  sync.Once // sets what follows
 	conns  pool
@@ -161,8 +162,7 @@ type Transport struct {
 	timeWait timeWaitCount
 	clock    *time.Timer // calls tick when something in the pool is due
 
-	underWay  atomic.Int64 // exchanges begun and not ended
-	stopping  atomic.Bool  // Shutdown has been called
+	stopping  atomic.Bool // Shutdown has been called
 	quiet     chan struct{}
 	quietOnce sync.Once // closes quiet, when nothing is under way after stopping
 
@@ -171,6 +171,7 @@ type Transport struct {
 	work   sync.WaitGroup // every goroutine the Transport started, but for dials
 	workMu sync.Mutex
 	closed bool // guarded by workMu: no goroutine may be started any more
+
 }
 
 const (

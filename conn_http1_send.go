@@ -36,7 +36,7 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		return err
 	}
 	t.guard.start(x, !t.first)
-	x.sending(t.nth)
+	x.sending(t.nth, s.at)
 	length := x.length
 	c.out = appendHead(c.out[:0], x, c.t.Strategy)
 	head := len(c.out)
@@ -57,15 +57,16 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		}
 	}
 	n, err := c.net.Write(c.out)
-	x.sent(head, n)
 	if err := c.wrote(t, n, err); err != nil {
+		x.sent(head, n)
 		return err
 	}
 	if whole || t.cut {
 		x.body.Close()
-		x.waiting(t, time.Now())
+		x.waiting(t, head, n, time.Now())
 		return nil
 	}
+	x.sent(head, n)
 	if !c.t.admit() {
 		return &lost{err: ErrClosed, step: timeline.Send, written: true, canceled: true}
 	}
@@ -115,12 +116,12 @@ func (c *http1Conn) swapHeads(x *exchange, t *turn, head int, rested bool) error
 		n += more
 		at = time.Now()
 	}
-	x.sent(head, n)
 	if err := c.wrote(t, n, err); err != nil {
+		x.sent(head, n)
 		return err
 	}
 	x.body.Close()
-	x.waiting(t, at)
+	x.waiting(t, head, n, at)
 	return nil
 }
 
@@ -150,23 +151,31 @@ func (c *http1Conn) wrote(t *turn, n int, err error) error {
 	return nil
 }
 
-// sending begins to send. Slots are lent in one order and requests may be
-// written in another, and that is the order of the answers.
-func (x *exchange) sending(nth int) {
-	now := time.Now()
+// sending begins to send: when the slot was lent, unless the exchange has waited
+// for it. Slots are lent in one order and requests may be written in another, and
+// that is the order of the answers.
+func (x *exchange) sending(nth int, lent time.Time) {
+	if lent.IsZero() {
+		lent = time.Now()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.Enter(timeline.Send, timeline.Unknown, now)
+	x.Enter(timeline.Send, timeline.Unknown, lent)
 	x.Nth = nth
 }
 
-// waiting begins the wait for the answer.
-func (x *exchange) waiting(t *turn, since time.Time) {
+// waiting begins the wait for the answer, when n octets have been written, of
+// which the first are the head.
+func (x *exchange) waiting(t *turn, head, n int, since time.Time) {
 	cause := timeline.HeadOfLine
 	if t.first {
 		cause = timeline.Unknown
 	}
-	x.enterAt(timeline.Wait, cause, since)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.Sent.Header += int64(min(n, head))
+	x.Sent.Body += int64(max(0, n-head))
+	x.Enter(timeline.Wait, cause, since)
 }
 
 // appendBody reads a small body in memory and puts it behind the head.

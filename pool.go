@@ -43,6 +43,7 @@ type slot struct {
 	rested bool        // the connection was there before: much may have happened to it
 	reason string      // why this connection
 	dial   *dialRecord // how it was opened, for the first exchange on it
+	at     time.Time   // when it was lent; zero if the exchange has waited for it
 }
 
 // originPool is what the pool knows of one origin.

@@ -91,6 +91,7 @@ func (t *Transport) takeSlot(x *exchange) (slot, error) {
 	s, w, todo := t.pool().acquire(x, now)
 	t.carryOut(todo)
 	if w == nil {
+		s.at = now
 		return s, nil
 	}
 	return t.await(x, w)
