@@ -61,8 +61,16 @@ func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
 func (c *http1Conn) close() {
 	c.line.fail(&lost{err: fmt.Errorf("connection %d was closed: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+	if c.interrupted.Load() || c.line.busy() {
+		c.cut()
+		return
+	}
 	c.net.Close()
 }
+
+// cut ends the connection without TLS's goodbye, which tls.Conn.Close tries to
+// write for five seconds where the server has stopped reading.
+func (c *http1Conn) cut() { c.wire.Close() }
 
 // look finds an idle connection that has ended, or that holds bytes which nobody
 // asked for: "If a client receives data on a connection that doesn't have
@@ -87,8 +95,12 @@ const closeWait = 250 * time.Millisecond
 // first, and holds the port in TIME_WAIT for it, is the server's (RFC 9293
 // §3.6.1). It gives up after closeWait.
 func (c *http1Conn) finish() {
+	if c.interrupted.Load() {
+		c.cut()
+		return
+	}
 	defer c.net.Close()
-	if c.interrupted.Load() || c.net.SetReadDeadline(time.Now().Add(closeWait)) != nil {
+	if c.net.SetReadDeadline(time.Now().Add(closeWait)) != nil {
 		return
 	}
 	var rest [512]byte
@@ -147,7 +159,7 @@ func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
 	}
 	if !l.unprocessed && !l.left {
 		l.others = c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
-		c.net.Close()
+		c.cut()
 	}
 	return l
 }

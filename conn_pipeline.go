@@ -108,6 +108,13 @@ func (l *line) fail(err *lost) bool {
 	return true
 }
 
+// busy says whether somebody stands in the line.
+func (l *line) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.turns) > 0
+}
+
 // await waits until the answers before x's own have been read. An exchange whose
 // caller gives up leaves its answer to be discarded.
 func (c *http1Conn) await(x *exchange, t *turn) error {

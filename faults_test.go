@@ -33,7 +33,7 @@ const (
 	faultyEpoch    = 1000             // requests, after which come other names: nothing is known of them
 	faultyIdle     = time.Second      // IdleConnTimeout: those of names before are to go
 	faultyHead     = 16 << 10         // MaxResponseHeaderBytes
-	faultyPatience = 20 * time.Second // of a caller: whoever runs out of it has been forgotten
+	faultyPatience = 10 * time.Second // of a caller: whoever runs out of it has been forgotten
 )
 
 func fromEnvironment(t *testing.T, name string, otherwise int) int {

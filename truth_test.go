@@ -1,8 +1,13 @@
 package linger
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -47,5 +52,42 @@ func TestHTTP2BodyOfNoLength(t *testing.T) {
 			t.Fatalf("%d %q, %v", a.status, a.body, a.err)
 		}
 		w.CloseIdleConnections()
+	}
+}
+
+// TestDeafPeerOverTLS: whoever gives up on a server that has stopped reading, and
+// whoever closes the Transport then, does not wait for TLS to say goodbye to it:
+// crypto/tls gives that five seconds.
+func TestDeafPeerOverTLS(t *testing.T) {
+	for _, name := range []string{"persistent", "pipelined", "multiplexed"} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, named(t, name), func(t *testing.T, w *watched) {
+				server, client := certified(name == "multiplexed")
+				w.TLSClientConfig = client
+				over := make(chan bool)
+				piped(w, func(p *peer) {
+					secured := tls.Server(p.Conn, server)
+					secured.Read(make([]byte, prefaceSize)) // and no more
+					<-over
+				})
+				ctx, giveUp := context.WithCancelCause(t.Context())
+				req := request(t, "POST", "https://peer/", strings.Repeat("x", 1<<20))
+				done := w.start(req.WithContext(ctx))[0]
+				begin := time.Now()
+				giveUp(errChanged)
+				if a := <-done; !errors.Is(a.err, errChanged) {
+					t.Error(a.err)
+				}
+				if took := time.Since(begin); took > time.Second {
+					t.Errorf("giving up took %v", took)
+				}
+				begin = time.Now()
+				w.Close()
+				if took := time.Since(begin); took > time.Second {
+					t.Errorf("Close took %v", took)
+				}
+				close(over)
+			})
+		})
 	}
 }
