@@ -62,7 +62,6 @@ func TestReuse(t *testing.T) {
 		{"body after HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
 		{"body after 204", "GET", "HTTP/1.1 204 No Content\r\n\r\nok", false},
 		{"body after 304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nok", false},
-		{"2xx to CONNECT", "CONNECT", "HTTP/1.1 200 OK\r\n\r\n", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

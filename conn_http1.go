@@ -1,7 +1,6 @@
 package linger
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -44,6 +43,7 @@ type http1Conn struct {
 	in buffer // belongs to the exchange whose turn it is
 
 	interrupted atomic.Bool // a caller gave up while it had the connection
+	handedOver  atomic.Bool // it is the caller's
 }
 
 func newHTTP1(t *Transport, c net.Conn, w *wire, name timeline.Conn, state *tls.ConnectionState) *http1Conn {
@@ -61,11 +61,13 @@ func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
 func (c *http1Conn) close() {
 	c.line.fail(&lost{err: fmt.Errorf("connection %d was closed: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
-	if c.interrupted.Load() || c.line.busy() {
+	switch {
+	case c.handedOver.Load():
+	case c.interrupted.Load() || c.line.busy():
 		c.cut()
-		return
+	default:
+		c.net.Close()
 	}
-	c.net.Close()
 }
 
 // cut ends the connection without TLS's goodbye, which tls.Conn.Close tries to
@@ -177,7 +179,7 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 			return nil, c.headError(x, size, err)
 		}
 		x.answered(&head, size, first)
-		if head.Status >= 200 {
+		if x.final(head.Status) {
 			tn.body.answered(head.Status)
 			if c.t.ResponseHeaderTimeout > 0 {
 				c.setReadDeadline(time.Time{})
@@ -286,6 +288,9 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 	resp := &h.resp
 	c.fill(resp, x, head, f)
 	resp.Close = persists != "" || f.Kind == http1.UntilClose
+	if tunnels(x, head.Status) {
+		return c.handOver(s, h)
+	}
 	b.trailer = resp
 	resp.Body = b
 	if f.Kind == http1.NoBody || (f.Kind == http1.Length && f.Length == 0) {
@@ -303,7 +308,7 @@ func whyClose(x *exchange, head *http1.Response, f http1.Framing, announced stri
 		return f.MustClose
 	case x.closes:
 		return "linger asked for it"
-	case x.Method == "CONNECT" && head.Status/100 == 2:
+	case tunnels(x, head.Status):
 		return "it has become a tunnel"
 	}
 	return announced
@@ -316,27 +321,4 @@ func (c *http1Conn) fill(resp *http.Response, x *exchange, head *http1.Response,
 	resp.Header, resp.ContentLength = head.Header, f.Length
 	resp.Request, resp.TLS = x.req, c.tls
 	asNetHTTPTells(resp, f)
-}
-
-// canceled is the deprecated way to give up, which http.Client still uses with a
-// Timeout and a RoundTripper that is not its own.
-func canceled(req *http.Request) <-chan struct{} {
-	return req.Cancel //lint:ignore SA1019 http.Client sets it
-}
-
-// gaveUp returns why an exchange ends before its time: its caller gave up, or the
-// Transport was closed. It is nil if neither is so.
-func gaveUp(x *exchange) error {
-	switch {
-	case x.ctx.Err() != nil:
-		return context.Cause(x.ctx)
-	case x.t.life().Err() != nil:
-		return ErrClosed
-	}
-	select {
-	case <-canceled(x.req):
-		return errRequestCanceled
-	default:
-		return nil
-	}
 }

@@ -10,9 +10,8 @@ import (
 // is stopped it never does, however late the news comes: by then the connection
 // may be another exchange's.
 type guard struct {
-	c        *http1Conn
-	stopCtx  func() bool
-	released chan struct{} // ends the watcher of Request.Cancel; nil if there is none
+	c       *http1Conn
+	stopCtx func() bool
 
 	mu         sync.Mutex
 	on         bool // guarded by mu
@@ -29,10 +28,6 @@ func (g *guard) start(x *exchange, writesOnly bool) {
 	if x.ctx.Done() != nil {
 		g.stopCtx = context.AfterFunc(x.ctx, g.fire)
 	}
-	if cancel := canceled(x.req); cancel != nil && g.c.t.admit() {
-		g.released = make(chan struct{})
-		go g.watchCancel(cancel, g.released)
-	}
 }
 
 // stop ends the guard, if it is on. It reports whether the caller had given up.
@@ -43,9 +38,6 @@ func (g *guard) stop() bool {
 	g.mu.Unlock()
 	if was && g.stopCtx != nil {
 		g.stopCtx()
-	}
-	if was && g.released != nil {
-		close(g.released)
 	}
 	return fired
 }
@@ -63,17 +55,6 @@ func (g *guard) fire() {
 		g.c.interrupt()
 	}
 	g.fired = true
-}
-
-// watchCancel fires when Request.Cancel is closed, until the guard is stopped.
-func (g *guard) watchCancel(cancel, released <-chan struct{}) {
-	defer g.c.t.work.Done()
-	select {
-	case <-cancel:
-		g.fire()
-	case <-released:
-	case <-g.c.t.life().Done():
-	}
 }
 
 // longAgo is a deadline that has passed.

@@ -84,8 +84,6 @@ func (c *http1Conn) takeWriting(x *exchange) error {
 		case c.writing <- struct{}{}:
 		case <-x.ctx.Done():
 			return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
-		case <-canceled(x.req):
-			return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
 		}
 	}
 	if err := gaveUp(x); err != nil {
@@ -238,6 +236,7 @@ func appendFraming(b []byte, req *http.Request, length int64) []byte {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, length, 10)
 		b = append(b, "\r\n"...)
+	case length < 0 && req.Method == http.MethodConnect: // it goes into the tunnel
 	case length < 0:
 		b = appendField(b, "Transfer-Encoding", "chunked")
 		for _, name := range slices.Sorted(maps.Keys(req.Trailer)) {

@@ -175,7 +175,7 @@ func (b *bodySender) copy() (whole bool, fault error) {
 		case b.length >= 0:
 			return true, nil
 		default:
-			return b.write(http1.AppendLastChunk(out[:0], b.trailer)), nil
+			return b.tunnels() || b.write(http1.AppendLastChunk(out[:0], b.trailer)), nil
 		}
 	}
 }
@@ -197,8 +197,11 @@ func (b *bodySender) isStopped() bool {
 	return b.stopped
 }
 
+// tunnels says whether the body is what CONNECT's tunnel carries, framed by nobody.
+func (b *bodySender) tunnels() bool { return b.x.Method == http.MethodConnect }
+
 func (b *bodySender) frame(out, data []byte) []byte {
-	if b.length >= 0 {
+	if b.length >= 0 || b.tunnels() {
 		return data
 	}
 	return http1.AppendChunk(out, data)

@@ -122,8 +122,6 @@ func (c *http1Conn) await(x *exchange, t *turn) error {
 	case <-t.ready:
 	case <-x.ctx.Done():
 		return c.leave(x, t)
-	case <-canceled(x.req):
-		return c.leave(x, t)
 	}
 	if t.err != nil {
 		// A copy: each exchange's loss is its own.
@@ -183,6 +181,9 @@ func (c *http1Conn) discardAnswer(method string) string {
 		var err error
 		if head, _, _, err = c.readHead(limit); err != nil {
 			return err.Error()
+		}
+		if head.Status == http.StatusSwitchingProtocols {
+			return "the server switched protocols unasked"
 		}
 	}
 	f, err := http1.ResponseFraming(method, &head)

@@ -78,7 +78,7 @@ func (x *exchange) answered(head *http1.Response, size int, first time.Time) {
 		return
 	}
 	x.Received.Header += int64(size)
-	if head.Status >= 200 {
+	if x.final(head.Status) {
 		x.Protocol, x.Status = head.Proto(), head.Status
 		x.Enter(timeline.Receive, timeline.Unknown, first)
 	}

@@ -108,7 +108,7 @@ func closesBehind(x *exchange, head *http1.Response, f http1.Framing) CloseReaso
 	switch {
 	case f.MustClose != "" && f.Kind != http1.UntilClose:
 		return CloseBroken
-	case x.Method == "CONNECT" && head.Status/100 == 2:
+	case tunnels(x, head.Status):
 		return CloseHandedOver
 	case x.t.Strategy.lifetime() == 1:
 		return CloseExchanges

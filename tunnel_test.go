@@ -1,0 +1,245 @@
+package linger
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// shouts switches protocols and sends back what comes, behind a greeting that
+// stands in one segment with the head.
+func shouts(rw http.ResponseWriter, r *http.Request) {
+	h, ok := rw.(http.Hijacker)
+	if !ok {
+		return // HTTP/2
+	}
+	c, buf, err := h.Hijack()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	io.WriteString(buf, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: shout\r\n\r\nwelcome;")
+	buf.Flush()
+	io.Copy(c, buf)
+	io.WriteString(c, ";over")
+}
+
+// overTLSOrNot runs a test with HTTP/1.1, in clear and with TLS, on linger and, so
+// that the test tells what net/http does as well, on net/http.
+func overTLSOrNot(t *testing.T, h http.HandlerFunc, test func(t *testing.T, rt http.RoundTripper, w *watched, url string)) {
+	for _, secure := range []string{"", "tls"} {
+		for _, of := range []string{"linger", "net/http"} {
+			t.Run(of+" "+secure, func(t *testing.T) {
+				srv := httptest.NewUnstartedServer(h)
+				if secure == "" {
+					srv.Start()
+				} else {
+					srv.StartTLS()
+				}
+				t.Cleanup(srv.Close)
+				std := srv.Client().Transport.(*http.Transport)
+				if of == "net/http" {
+					test(t, std, nil, srv.URL)
+					return
+				}
+				w := watch(t, Strategy{})
+				w.TLSClientConfig = std.TLSClientConfig.Clone()
+				test(t, w, w, srv.URL)
+			})
+		}
+	}
+}
+
+func upgrade(t *testing.T, ctx context.Context, rt http.RoundTripper, url string) (*http.Response, io.ReadWriteCloser) {
+	t.Helper()
+	req := request(t, "GET", url, "").WithContext(ctx)
+	req.Header.Set("Connection", "upgrade")
+	req.Header.Set("Upgrade", "shout")
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rwc, ok := resp.Body.(io.ReadWriteCloser)
+	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
+		t.Fatalf("status %d, a body of type %T", resp.StatusCode, resp.Body)
+	}
+	return resp, rwc
+}
+
+// TestUpgrade: what came behind the head is read first; writing can end alone;
+// the request's context has no part in it any more.
+func TestUpgrade(t *testing.T) {
+	overTLSOrNot(t, shouts, func(t *testing.T, rt http.RoundTripper, w *watched, url string) {
+		ctx, cancel := context.WithCancel(context.Background())
+		resp, rwc := upgrade(t, ctx, rt, url)
+		cancel()
+		if resp.Header.Get("Upgrade") != "shout" || resp.ContentLength != 0 || resp.Close {
+			t.Errorf("%+v", resp)
+		}
+		io.WriteString(rwc, "hello")
+		if err := rwc.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Error(err)
+		}
+		got, err := io.ReadAll(rwc)
+		if string(got) != "welcome;hello;over" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		if err := rwc.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestUpgradeLeavesThePool: the connection is nobody's but the caller's, also when
+// the Transport is closed; the exchange has ended with the head.
+func TestUpgradeLeavesThePool(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(shouts))
+	defer srv.Close()
+	w := watch(t, persistent) // of one connection
+	var open []io.ReadWriteCloser
+	for range 3 {
+		resp, rwc := upgrade(t, context.Background(), w, srv.URL)
+		if e := TimelineOf(resp); e.Duration == 0 || e.Status != 101 || e.Check() != nil {
+			t.Errorf("%+v", e)
+		}
+		open = append(open, rwc)
+	}
+	if s := w.Stats(); s.Open != 0 || s.Closed[CloseHandedOver] != 3 {
+		t.Errorf("%+v", s)
+	}
+	w.Close()
+	for _, rwc := range open {
+		io.WriteString(rwc, "x")
+		if got, err := bufio.NewReader(rwc).Peek(len("welcome;x")); string(got) != "welcome;x" {
+			t.Errorf("%q, %v", got, err)
+		}
+		rwc.Close()
+	}
+}
+
+// TestUpgradeRefused: another answer is one like any other.
+func TestUpgradeRefused(t *testing.T) {
+	srv := serve(t, func(p *peer) {
+		for p.request() != nil {
+			p.answer("no")
+		}
+	})
+	w := watch(t, persistent)
+	for range 2 {
+		req := request(t, "GET", srv.url, "")
+		req.Header.Set("Connection", "upgrade")
+		req.Header.Set("Upgrade", "shout")
+		if a := w.do(req); a.body != "no" || a.err != nil {
+			t.Errorf("%q, %v", a.body, a.err)
+		}
+	}
+	if n := srv.accepted.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestUpgradeCanceled: a request that is given up before the answer fails, and its
+// connection is closed.
+func TestUpgradeCanceled(t *testing.T) {
+	w := watch(t, persistent)
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := serve(t, func(p *peer) {
+		p.request()
+		cancel()
+		p.request()
+	})
+	req := request(t, "GET", srv.url, "").WithContext(ctx)
+	req.Header.Set("Upgrade", "shout")
+	if a := w.do(req); !errors.Is(a.err, context.Canceled) {
+		t.Errorf("got %v", a.err)
+	}
+}
+
+// TestConnect: RFC 9110 §9.3.6. The tunnel is the body that the request's body is
+// written to, if there is one, and that the caller reads, and writes with linger.
+func TestConnect(t *testing.T) {
+	connect := func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != "CONNECT" || r.RequestURI != "far.test:99" || len(r.TransferEncoding) > 0 {
+			t.Errorf("%s %s, %v", r.Method, r.RequestURI, r.TransferEncoding)
+		}
+		c, buf, err := rw.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\nwelcome;")
+		got, _ := buf.ReadString('.')
+		io.WriteString(c, got)
+	}
+	overTLSOrNot(t, connect, func(t *testing.T, rt http.RoundTripper, w *watched, url string) {
+		for _, by := range []string{"its body", "the response's"} {
+			if by != "its body" && w == nil {
+				continue // net/http's cannot be written to
+			}
+			r, body := io.Pipe()
+			req := mustRequest(t, "CONNECT", url, r)
+			if by != "its body" {
+				req.Body = nil
+			}
+			req.URL.Path, req.Host = "", "far.test:99"
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != 200 || resp.ContentLength != -1 || !resp.Close {
+				t.Errorf("%+v", resp)
+			}
+			if by == "its body" {
+				io.WriteString(body, "hello.")
+			} else {
+				io.WriteString(resp.Body.(io.Writer), "hello.")
+			}
+			if got, err := io.ReadAll(resp.Body); string(got) != "welcome;hello." || err != nil {
+				t.Errorf("by %s: %q, %v", by, got, err)
+			}
+			resp.Body.Close()
+			if by == "its body" && w != nil {
+				if _, err := io.WriteString(body, "more"); err == nil {
+					t.Error("the request's body is still read when the tunnel is closed")
+				}
+			}
+		}
+	})
+}
+
+// TestWebSocketOverTLS: HTTP/2 has no Upgrade; a request that asks for WebSocket
+// gets a connection of HTTP/1.1 of its own.
+func TestWebSocketOverTLS(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(shouts))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	w := watch(t, Strategy{})
+	w.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	if a := w.get(srv.URL); a.err != nil || a.e.Protocol != "HTTP/2.0" {
+		t.Fatalf("%v, %+v", a.err, a.e)
+	}
+	req := request(t, "GET", srv.URL, "")
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	resp, err := w.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 101 || TimelineOf(resp).Protocol != "HTTP/1.1" {
+		t.Errorf("%d, %+v", resp.StatusCode, TimelineOf(resp))
+	}
+	var _ timeline.Carrier = resp.Body.(*tunnel)
+	if _, ok := resp.Body.(net.Conn); !ok {
+		t.Error("the tunnel has no deadlines")
+	}
+}
