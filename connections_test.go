@@ -2,6 +2,7 @@ package linger
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net"
@@ -110,6 +111,58 @@ func TestConnectionsOfAUnixSocket(t *testing.T) {
 	c := only(t, w.Connections())
 	if a.err != nil || c.TCP != nil || c.Remote.IsValid() || c.Sent != a.e.Sent.Total() || c.Received != a.e.Received.Total() {
 		t.Errorf("%v, %+v", a.err, c)
+	}
+}
+
+// A veil hides the socket below it, and a lid tells of it.
+type veil struct{ net.Conn }
+type lid struct{ net.Conn }
+
+func (l lid) NetConn() net.Conn { return l.Conn }
+
+// TestConnectionsBelowADialFunction: the socket is found below what a dial function
+// has made of it, if that tells.
+func TestConnectionsBelowADialFunction(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return
+	}
+	plain := func(cover func(net.Conn) net.Conn) func(*watched, *tls.Config) {
+		return func(w *watched, _ *tls.Config) {
+			w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				c, err := new(net.Dialer).DialContext(ctx, network, addr)
+				return cover(c), err
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		told  bool
+		setUp func(*watched, *tls.Config)
+	}{
+		{"veil", false, plain(func(c net.Conn) net.Conn { return veil{c} })},
+		{"lid", true, plain(func(c net.Conn) net.Conn { return lid{c} })},
+		{"lids", true, plain(func(c net.Conn) net.Conn { return lid{lid{c}} })},
+		{"lid on a veil", false, plain(func(c net.Conn) net.Conn { return lid{veil{c}} })},
+		{"TLS", true, func(w *watched, cfg *tls.Config) {
+			w.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				return (&tls.Dialer{Config: cfg}).DialContext(ctx, network, addr)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := httptest.NewTLSServer(http.HandlerFunc(kinds))
+			defer srv.Close()
+			cfg := srv.Client().Transport.(*http.Transport).TLSClientConfig
+			w := watch(t, persistent)
+			w.TLSClientConfig = cfg
+			tt.setUp(w, cfg.Clone())
+			if a := w.get(srv.URL); a.err != nil {
+				t.Fatal(a.err)
+			}
+			if c := only(t, w.Connections()); (c.TCP != nil) != tt.told || c.Sent == 0 {
+				t.Errorf("the kernel says %v; sent %d", c.TCP, c.Sent)
+			}
+		})
 	}
 }
 

@@ -82,7 +82,8 @@ type Connection struct {
 	LastUsed time.Time `json:"last_used"` // when the last exchange on it began or ended
 
 	// Sent and Received are octets written to and read from the socket: TLS and
-	// the frames of HTTP/2 are in them.
+	// the frames of HTTP/2 are in them. What a dial function, or the way through a
+	// proxy, has put below is not.
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
 

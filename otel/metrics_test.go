@@ -202,6 +202,11 @@ func TestOpenConnections(t *testing.T) {
 	checkPoints(t, "http.client.open_connections", r.collect()["http.client.open_connections"], []point{
 		{with(where, "http.connection.state", "idle"), int64(1)}, {with(where, "http.connection.state", "active"), int64(0)},
 	})
+	checkPoints(t, "linger.client.connections.opened", r.collect()["linger.client.connections.opened"], []point{{with(nil), int64(1)}})
+	r.CloseIdleConnections()
+	checkPoints(t, "linger.client.connections.closed", r.collect()["linger.client.connections.closed"], []point{
+		{with(nil, "linger.close.reason", string(linger.CloseByCaller)), int64(1)},
+	})
 }
 
 // TestSubjectOfOrigin reads what the pool calls an origin.
