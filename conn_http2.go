@@ -30,12 +30,14 @@ import (
 //	Read        hands the body on, gives the slot back     conn_http2_body.go
 
 type http2Conn struct {
-	t      *Transport
-	net    net.Conn
-	name   timeline.Conn
-	tls    *tls.ConnectionState
-	cfg    http2Config
-	pooled *pooled // set before readLoop starts and before a slot is lent
+	t       *Transport
+	net     net.Conn
+	socket  net.Conn // what waits in writing: net, or what is below it, with a backlog
+	backlog *backlog // nil if net itself has to be waited for
+	name    timeline.Conn
+	tls     *tls.ConnectionState
+	cfg     http2Config
+	pooled  *pooled // set before readLoop starts and before a slot is lent
 
 	// These belong to readLoop.
 	in    *bufio.Reader
@@ -44,6 +46,7 @@ type http2Conn struct {
 	block headBlock // the HEADERS and CONTINUATION under way
 	due   []*stream // to be woken before the next read from the network
 	flood floodGate
+	came  bool // something has come since pause
 
 	reads atomic.Int64 // how often something came from the network
 	room  atomic.Int64 // how many streams the pool may put on it
@@ -71,7 +74,15 @@ func (t *Transport) newHTTP2(nc net.Conn, name timeline.Conn, state *tls.Connect
 	cfg := newHTTP2Config(t)
 	c := &http2Conn{t: t, net: nc, name: name, tls: state, cfg: cfg, streams: make(map[uint32]*stream), nextID: 1,
 		peer: initialSettings, window: initialWindow, receive: inflow{size: cfg.connWindow, left: cfg.connWindow}}
-	c.in = bufio.NewReaderSize(http2Reader{c}, readBuffer)
+	c.socket = nc
+	if w := wireBelow(nc); w != nil {
+		w.pause = c.pause
+		if w.direct {
+			c.backlog = &backlog{}
+			w.backlog, c.socket = c.backlog, w.Conn
+		}
+	}
+	c.in = bufio.NewReaderSize(nc, readBuffer)
 	c.read = http2.NewFramer(nil, c.in)
 	c.read.SetReuseFrames()
 	c.read.SetMaxReadFrameSize(cfg.frame)

@@ -65,22 +65,19 @@ func (st *stream) lose(err error) {
 	st.fail(err, processed)
 }
 
-// http2Reader is where readLoop reads: before it may have to wait, those for whom
-// something has come are woken, and what is queued is written, all at once.
-type http2Reader struct{ c *http2Conn }
-
-func (r http2Reader) Read(p []byte) (int, error) {
-	c := r.c
+// pause is called before readLoop reads from the network, where it may have to
+// wait: those for whom something has come are woken, and what is queued is
+// written, all at once.
+func (c *http2Conn) pause() {
 	c.wakeDue()
-	c.flush()
-	n, err := c.net.Read(p)
-	if n > 0 {
+	if c.came {
+		c.came = false
 		c.reads.Add(1)
 		c.mu.Lock()
 		c.health.heard = time.Now()
 		c.mu.Unlock()
 	}
-	return n, err
+	c.flush()
 }
 
 // wakeDue wakes the streams for which something has come.
@@ -151,6 +148,7 @@ func (c *http2Conn) greeting() error {
 
 // frame takes in one frame, of which the header has been read.
 func (c *http2Conn) frame(head http2.FrameHeader) error {
+	c.came = true
 	if c.flood.full(head) {
 		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -85,6 +86,7 @@ func (st *stream) roundTrip() (*http.Response, error) {
 		return nil, ErrClosed
 	} else {
 		go st.up.run()
+		runtime.Gosched() // a body that is there goes with the head
 	}
 	st.c.flush()
 	if st.up == nil {

@@ -25,10 +25,11 @@ const (
 	maxAcks = 1000
 )
 
-// flush writes what is queued, unless somebody does so already.
+// flush writes what is queued, unless somebody does so already. It never waits:
+// what the socket does not take at once is left to a goroutine.
 func (c *http2Conn) flush() {
 	c.mu.Lock()
-	if c.flushing || len(c.out) == 0 || c.err != nil {
+	if c.flushing || c.err != nil || (len(c.out) == 0 && !c.backlog.any()) {
 		c.mu.Unlock()
 		return
 	}
@@ -38,20 +39,49 @@ func (c *http2Conn) flush() {
 	if busy {
 		runtime.Gosched() // others are about to write: one packet for all of them
 	}
-	if !c.t.admit() {
-		return // the Transport is being closed
+	if c.backlog != nil && c.writeNow() {
+		return
 	}
-	go c.writeQueued()
+	if c.t.admit() { // else the Transport is being closed
+		go c.writeQueued()
+	}
 }
+
+// writeNow writes what is queued without waiting. It reports false if there is
+// more to write.
+func (c *http2Conn) writeNow() bool {
+	var p []byte
+	for range flushes {
+		if p = c.takeQueued(p); p == nil {
+			return true
+		}
+		if _, err := c.net.Write(p); err != nil {
+			c.unwritable(err)
+			return true
+		}
+		if c.backlog.any() {
+			return false
+		}
+	}
+	return false
+}
+
+// flushes is how often a caller writes what others have queued while he wrote.
+const flushes = 3
 
 // writeQueued writes until nothing is queued.
 func (c *http2Conn) writeQueued() {
 	defer c.t.work.Done()
-	for p := c.takeQueued(nil); p != nil; p = c.takeQueued(p) {
-		if err := c.write(p); err != nil {
-			c.unwritable(err)
-			return
+	err := c.backlog.drain(c.writeSocket)
+	for p := c.takeQueued(nil); p != nil && err == nil; p = c.takeQueued(p) {
+		if c.backlog == nil {
+			err = c.writeSocket(p)
+		} else if _, err = c.net.Write(p); err == nil {
+			err = c.backlog.drain(c.writeSocket)
 		}
+	}
+	if err != nil {
+		c.unwritable(err)
 	}
 }
 
@@ -73,13 +103,14 @@ func (c *http2Conn) takeQueued(written []byte) []byte {
 	return p
 }
 
-// write writes p, by WriteByteTimeout as long as something of it is written.
-func (c *http2Conn) write(p []byte) error {
+// writeSocket writes p and waits, by WriteByteTimeout as long as something of it is
+// written.
+func (c *http2Conn) writeSocket(p []byte) error {
 	for {
 		if c.cfg.write > 0 {
-			c.net.SetWriteDeadline(time.Now().Add(c.cfg.write))
+			c.socket.SetWriteDeadline(time.Now().Add(c.cfg.write))
 		}
-		n, err := c.net.Write(p)
+		n, err := c.socket.Write(p)
 		if n == 0 || n == len(p) || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}

@@ -23,6 +23,8 @@ type wire struct {
 	direct         bool // Read and Write of Conn are those of the socket
 	dontWait       atomic.Bool
 	sent, received atomic.Int64 // octets
+	pause          func()       // if set, called before each read, which may wait
+	backlog        *backlog     // if set, Write does not wait
 }
 
 func newWire(c net.Conn) *wire {
@@ -60,6 +62,9 @@ func wireBelow(c net.Conn) *wire {
 // Write counts before it writes: the answer may be there before the write returns.
 func (w *wire) Write(p []byte) (int, error) {
 	w.sent.Add(int64(len(p)))
+	if w.backlog != nil {
+		return w.backlog.write(w, p)
+	}
 	n, err := w.write(p)
 	if n < len(p) {
 		w.sent.Add(int64(n - len(p)))
@@ -71,7 +76,7 @@ func (w *wire) write(p []byte) (int, error) {
 	if !w.direct || len(p) > directSize {
 		return w.Conn.Write(p)
 	}
-	n, err := w.send.write(w.raw, p)
+	n, err := w.send.write(w.raw, p, true)
 	return n, w.opError("write", err)
 }
 
@@ -83,6 +88,9 @@ func (w *wire) Read(p []byte) (int, error) {
 
 func (w *wire) read(p []byte) (int, error) {
 	dontWait := w.dontWait.Load()
+	if w.pause != nil && !dontWait {
+		w.pause()
+	}
 	switch {
 	case dontWait && (w.raw == nil || w.veiled):
 		return 0, os.ErrDeadlineExceeded

@@ -21,5 +21,5 @@ const (
 const bySocket = false
 
 func (*receiver) read(syscall.RawConn, []byte, int) (int, error) { return 0, syscall.EAGAIN }
-func (*sender) write(syscall.RawConn, []byte) (int, error)       { return 0, syscall.EAGAIN }
+func (*sender) write(syscall.RawConn, []byte, bool) (int, error) { return 0, syscall.EAGAIN }
 func (*wire) opError(_ string, err error) error                  { return err }

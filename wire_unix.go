@@ -69,19 +69,20 @@ type sender struct {
 	mu   sync.Mutex
 	call func(fd uintptr) bool // s.send, made once
 
-	p   []byte
-	n   int
-	err error
+	p    []byte
+	wait bool
+	n    int
+	err  error
 }
 
-// write writes all of p.
-func (s *sender) write(raw syscall.RawConn, p []byte) (int, error) {
+// write writes all of p, or, if it does not wait, what the socket takes.
+func (s *sender) write(raw syscall.RawConn, p []byte, wait bool) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.call == nil {
 		s.call = s.send
 	}
-	s.p, s.n, s.err = p, 0, nil
+	s.p, s.wait, s.n, s.err = p, wait, 0, nil
 	err := raw.Write(s.call)
 	s.p = nil
 	if err == nil {
@@ -96,7 +97,7 @@ func (s *sender) send(fd uintptr) bool {
 		n, err := sendNow(int(fd), s.p[s.n:])
 		switch {
 		case err == syscall.EAGAIN:
-			return false
+			return !s.wait
 		case err != nil:
 			s.err = err
 			return true
