@@ -82,9 +82,9 @@ type Transport struct {
 	TLSHandshakeTimeout time.Duration
 
 	// BackupDelay is how long an attempt to connect may take before another one is
-	// made beside it to the same address: its first packet may have been lost, and
-	// the kernel sends it again only after a second (RFC 6298 §2.1). 0 means 250
-	// ms, negative no such attempt.
+	// made beside it to the same address, if no other address is left to try: its
+	// first packet may have been lost, and the kernel sends it again only after a
+	// second (RFC 6298 §2.1). 0 means 250 ms, negative no such attempt.
 	BackupDelay time.Duration
 
 	// ResponseHeaderTimeout limits the time from a wholly written request, or from the

@@ -110,7 +110,7 @@ type dialler struct {
 }
 
 // unclaim takes back what was claimed, for a connection that came to nothing.
-func (d *dialler) unclaim() { d.addrs.leave(d.claimed, time.Now()) }
+func (d *dialler) unclaim() { d.addrs.leave(d.claimed) }
 
 // open makes a connection on a route, and records how.
 func (d *dialler) open(ctx context.Context) (conn, error) {

@@ -2,6 +2,7 @@ package linger
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http/httptrace"
 	"net/netip"
@@ -145,6 +146,7 @@ type addressUse struct {
 func (a *addresses) claim(addrs []netip.AddrPort, now time.Time) []netip.AddrPort {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	maps.DeleteFunc(a.known, func(_ netip.AddrPort, use *addressUse) bool { return use.conns == 0 && now.After(use.lateUntil) })
 	var good, late []netip.AddrPort
 	for _, addr := range addrs {
 		if use := a.known[addr]; use != nil && now.Before(use.lateUntil) {
@@ -178,7 +180,7 @@ func (a *addresses) useLocked(addr netip.AddrPort) *addressUse {
 // move counts a connection for the address that it got instead of the one that was
 // claimed, and remembers those that were late meanwhile.
 func (a *addresses) move(claimed, got netip.AddrPort, late []netip.AddrPort, now time.Time) {
-	a.leave(claimed, now)
+	a.leave(claimed)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	use := a.useLocked(got)
@@ -189,15 +191,20 @@ func (a *addresses) move(claimed, got netip.AddrPort, late []netip.AddrPort, now
 	}
 }
 
-// leave takes in that a connection has ended, or that none came of a claim. An
-// address of which nothing is known any more is forgotten.
-func (a *addresses) leave(addr netip.AddrPort, now time.Time) {
+// forgetLate gives every address its chance again: the network is another one.
+func (a *addresses) forgetLate() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, use := range a.known {
+		use.lateUntil = time.Time{}
+	}
+}
+
+// leave takes in that a connection has ended, or that none came of a claim.
+func (a *addresses) leave(addr netip.AddrPort) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if use := a.known[addr]; use != nil && use.conns > 0 {
 		use.conns--
-		if use.conns == 0 && now.After(use.lateUntil) {
-			delete(a.known, addr)
-		}
 	}
 }

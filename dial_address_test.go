@@ -67,16 +67,23 @@ func TestAddressesAreForgotten(t *testing.T) {
 	if got := names(a.claim(both, now)); got != "4b 4a" {
 		t.Errorf("%s: a did not answer a moment ago", got)
 	}
-	a.leave(address("4b"), now)
+	a.forgetLate()
+	if got := names(a.claim(both, now)); got != "4a 4b" {
+		t.Errorf("%s: on another network a may answer", got)
+	}
+	a.useLocked(address("4a")).lateUntil = now.Add(learnedFor)
+	a.leave(address("4a"))
+	a.leave(address("4b"))
 	later := now.Add(learnedFor)
 	if got := names(a.claim(both, later)); got != "4a 4b" {
 		t.Errorf("%s: a minute has passed", got)
 	}
 	a.move(address("4a"), address("4a"), nil, later)
 	for _, name := range []string{"4a", "4b", "4a", "4c"} { // more often than claimed, too
-		a.leave(address(name), later.Add(1))
+		a.leave(address(name))
 	}
-	if len(a.known) != 0 {
+	a.claim(parseNames("4d"), later.Add(1))
+	if len(a.known) != 1 {
 		t.Errorf("%d addresses are remembered", len(a.known))
 	}
 }

@@ -82,12 +82,18 @@ func (d *dialler) reachProxy(ctx context.Context, p *proxy) (*link, error) {
 	return l, d.secure(ctx, l, cfg)
 }
 
+// connectTimeout limits what the answer to CONNECT takes, where DialTimeout does
+// not: as long as net/http waits.
+const connectTimeout = time.Minute
+
 // tunnel asks an HTTP proxy for a tunnel to the origin: RFC 9110 §9.3.6.
 func (d *dialler) tunnel(ctx context.Context, p *proxy, l *link) error {
 	req, err := d.connectRequest(ctx, p)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { l.SetDeadline(longAgo) })
 	defer stop()
 	res, in, err := ask(l.Conn, req, int64(d.t.maxHeader()))

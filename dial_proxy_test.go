@@ -463,15 +463,18 @@ func TestSOCKSFails(t *testing.T) {
 
 // TestProxyTimeout: DialTimeout holds while a proxy is asked.
 func TestProxyTimeout(t *testing.T) {
-	for _, scheme := range []string{"http", "https", "socks5"} {
-		t.Run(scheme, func(t *testing.T) {
+	for _, tt := range []struct {
+		scheme    string
+		set, want time.Duration
+	}{{"http", 3 * time.Second, 3 * time.Second}, {"http", -1, time.Minute}, {"https", 3 * time.Second, 3 * time.Second}, {"socks5", 3 * time.Second, 3 * time.Second}} {
+		t.Run(fmt.Sprint(tt.scheme, tt.set), func(t *testing.T) {
 			inVirtualTime(t, named(t, "persistent"), func(t *testing.T, w *watched) {
-				w.DialTimeout = 3 * time.Second
-				w.Proxy = http.ProxyURL(&url.URL{Scheme: scheme, Host: "proxy.test"})
+				w.DialTimeout = tt.set
+				w.Proxy = http.ProxyURL(&url.URL{Scheme: tt.scheme, Host: "proxy.test"})
 				piped(w, func(p *peer) { io.Copy(io.Discard, p.in) })
 				a := w.get("https://a.test/")
 				var e *Error
-				if !errors.As(a.err, &e) || !e.Timeout() || e.Step == timeline.Queue || a.e.Duration != w.DialTimeout {
+				if !errors.As(a.err, &e) || !e.Timeout() || e.Step == timeline.Queue || a.e.Duration != tt.want {
 					t.Errorf("got %v after %v", a.err, a.e.Duration)
 				}
 			})

@@ -13,7 +13,8 @@
 //	    pool.acquire             pool.go          who waits, who is served, what to dial;
 //	                                              also pool_waiters, pool_learn, pool_leave
 //	      choose                 strategy.go      which connection, and why
-//	    runDial                  dial.go          phases dns, connect, tls
+//	    runDial                  dial.go          phases dns, connect, tls; see also
+//	                                              dial_address, dial_race, dial_proxy, dial_tls
 //	  conn.roundTrip             conn.go
 //	    http1Conn                conn_http1.go    in the caller's goroutine:
 //	      send                   conn_http1_send.go   phase send

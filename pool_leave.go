@@ -32,7 +32,7 @@ func (p *pool) drop(now time.Time, gone ...*pooled) *todo {
 		}
 		if p.move(pc, ConnGone) {
 			pc.home.leftAt = now
-			pc.home.addrs.leave(pc.conn.about().Remote, now)
+			pc.home.addrs.leave(pc.conn.about().Remote)
 		}
 		p.dispatch(pc.home, now)
 		p.remindEmpty(pc.home, now)
@@ -188,6 +188,7 @@ func (p *pool) changeNetwork(network context.Context, leave context.CancelFunc, 
 			t.owner.dialled = false
 		}
 		o.lessons = lessons{untold: o.untold}
+		o.addrs.forgetLate()
 		for _, pc := range o.conns {
 			p.leave(pc, CloseNetworkGone)
 		}
