@@ -74,7 +74,7 @@ func (cfg *http2Config) appendPreface(b []byte) []byte {
 		{ID: http2.SettingEnablePush, Val: 0},
 		{ID: http2.SettingInitialWindowSize, Val: uint32(cfg.streamWindow)},
 		{ID: http2.SettingMaxFrameSize, Val: cfg.frame},
-		{ID: http2.SettingMaxHeaderListSize, Val: uint32(min(cfg.headerList, math.MaxUint32))},
+		{ID: http2.SettingMaxHeaderListSize, Val: uint32(min(int64(cfg.headerList), math.MaxUint32))},
 		{ID: http2.SettingHeaderTableSize, Val: cfg.decoderTable},
 	})
 	return appendWindowUpdate(b, 0, uint32(cfg.connWindow-initialWindow))

@@ -262,6 +262,38 @@ func TestResent(t *testing.T) {
 	}
 }
 
+// TestUpgrade: the span ends with the answer, and the body is still all that linger
+// makes of it.
+func TestUpgrade(t *testing.T) {
+	url, _ := serve(t, func(rw http.ResponseWriter, _ *http.Request) {
+		c, buffered, err := rw.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		io.CopyN(c, buffered, 5)
+	})
+	r := newRig(t, &linger.Transport{}, Options{})
+	req, _ := http.NewRequest("GET", url, nil)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	resp, err := r.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	span, _ := r.client()
+	if got := attributes(span.Attributes); got["http.response.status_code"] != int64(101) || got["error.type"] != nil {
+		t.Error(got)
+	}
+	both := resp.Body.(io.ReadWriteCloser)
+	defer both.Close()
+	io.WriteString(both, "hello")
+	if echoed, err := io.ReadAll(both); err != nil || string(echoed) != "hello" {
+		t.Errorf("%q, %v", echoed, err)
+	}
+}
+
 // TestAnsweredByAnother: an answer that linger did not fetch ends its span when it
 // is returned.
 func TestAnsweredByAnother(t *testing.T) {
