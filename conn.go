@@ -43,23 +43,70 @@ type conn interface {
 // A lost is how an exchange failed on its connection: what may be concluded
 // about the request and about the connection.
 type lost struct {
-	err         error
-	step        timeline.Phase
-	written     bool // some of the request was put on the wire
-	answered    bool // some of an answer came
-	unprocessed bool // the peer said that it did not process the request
-	guessed     bool // unprocessed, as far as one can guess: it may have been applied all the same
-	canceled    bool // the caller gave up
-	stale       bool // the connection had ended while it was idle, or was no longer fit
-	reused      bool // the connection had carried an exchange before
-	counted     bool // unprocessed, and it is not certain that others got on meanwhile
-	refused     bool // the server refused the stream: it had enough of them
-	fine        bool // the connection goes on and may carry others
-	left        bool // the connection goes on without this exchange, or another has ended it
-	behind      bool // it stood behind another when that one ended the connection
-	others      bool // others stood behind it
-	cutShort    bool // half of its request is on the wire: nothing can be written behind it
-	slotKept    bool // somebody else gives the slot back
+	err  error
+	step timeline.Phase
+	loss loss
+	conn survival
+
+	reused  bool // the connection had carried an exchange before
+	free    bool // this try does not count: others got on meanwhile, so that there is an end to it
+	refused bool // the server refused the stream: it had enough of them
+	others  bool // others stood behind it
+}
+
+// A loss says what may be concluded about the request.
+type loss uint8
+
+const (
+	lossUnsent        loss = iota // nothing of it was put on the wire
+	lossStale                     // nor could it be: the connection had ended while it was idle
+	lossUnprocessed               // the peer said that it did not process it
+	lossGuessed                   // the peer did not process it as far as one can guess
+	lossUnanswered                // it was sent, or some of it: it may have been applied
+	lossAnswered                  // some of an answer came
+	lossGivenUpUnsent             // the caller gave up, or its body failed, before anything was sent
+	lossGivenUp                   // the same after some of it was sent
+)
+
+// sent says whether the request may have been applied.
+func (l loss) sent() bool {
+	switch l {
+	case lossGuessed, lossUnanswered, lossAnswered, lossGivenUp:
+		return true
+	}
+	return false
+}
+
+// unprocessed says that there is reason to think that it has not been applied
+// although it was sent.
+func (l loss) unprocessed() bool { return l == lossUnprocessed || l == lossGuessed }
+
+// final says that the exchange is not tried again whatever else holds.
+func (l loss) final() bool {
+	return l == lossAnswered || l == lossGivenUp || l == lossGivenUpUnsent
+}
+
+// lossOnGivingUp is the loss of a request that its caller gives up.
+func lossOnGivingUp(written bool) loss {
+	if written {
+		return lossGivenUp
+	}
+	return lossGivenUpUnsent
+}
+
+// A survival says what becomes of the connection.
+type survival uint8
+
+const (
+	connDied   survival = iota // it ended with the exchange, or has to
+	connLives                  // it goes on and may carry others
+	connDoomed                 // it takes no more: another exchange ends it, or has ended it
+	connHeld                   // it goes on, and somebody else gives the slot back
+)
+
+// giveUp makes a loss that of a caller who gave up.
+func (l *lost) giveUp(why error) {
+	l.err, l.loss = why, lossOnGivingUp(l.loss.sent())
 }
 
 func (l *lost) Error() string { return l.err.Error() }

@@ -60,7 +60,7 @@ func (c *http1Conn) multiplexed() bool    { return false }
 func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
 func (c *http1Conn) close() {
-	c.line.fail(&lost{err: fmt.Errorf("connection %d was closed: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+	c.line.fail(&lost{err: fmt.Errorf("connection %d was closed: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, loss: lossUnanswered, reused: true})
 	switch {
 	case c.handedOver.Load():
 	case c.interrupted.Load() || c.line.busy():
@@ -85,7 +85,7 @@ func (c *http1Conn) look() error {
 		c.net.SetDeadline(longAgo) // which the look may have lifted
 	}
 	if err != nil {
-		return &lost{err: err, step: timeline.Queue, stale: true}
+		return &lost{err: err, step: timeline.Queue, loss: lossStale}
 	}
 	return nil
 }
@@ -148,19 +148,19 @@ func (c *http1Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 // connection for those behind it as well; await says which errors leave it be.
 func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
 	if fault := tn.body.stop(); fault != nil {
-		err = &lost{err: fault, step: timeline.Send, written: true, canceled: true}
+		err = &lost{err: fault, step: timeline.Send, loss: lossGivenUp}
 	}
-	l := &lost{err: err, step: x.phase(), reused: s.rested}
+	l := &lost{err: err, step: x.phase(), loss: lossUnanswered}
 	errors.As(err, &l)
 	l.reused = l.reused || s.rested
 	if why := gaveUp(x); why != nil && (c.interrupted.Load() || why == ErrClosed) {
-		l.err, l.canceled = why, true
+		l.giveUp(why)
 	}
 	if l.step == timeline.Queue {
 		l.step = timeline.Send
 	}
-	if !l.unprocessed && !l.left {
-		l.others = c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+	if l.conn == connDied {
+		l.others = c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, loss: lossUnanswered, reused: true})
 		c.cut()
 	}
 	return l
@@ -187,7 +187,7 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 			return c.respond(x, s, h, &head)
 		}
 		if head.Status == http.StatusSwitchingProtocols {
-			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, written: true, answered: true}
+			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, loss: lossAnswered}
 		}
 		if head.Status == http.StatusContinue {
 			tn.body.proceed()
@@ -195,7 +195,7 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 		// "A client MUST be able to parse one or more 1xx responses received
 		// prior to a final response" — RFC 9110 §15.2. Together they are bounded.
 		if limit -= size; limit <= 0 {
-			return nil, &lost{err: ErrHeaderTooLarge, step: timeline.Wait, written: true, answered: true}
+			return nil, &lost{err: ErrHeaderTooLarge, step: timeline.Wait, loss: lossAnswered}
 		}
 	}
 }
@@ -241,7 +241,7 @@ func (c *http1Conn) readHead(limit int) (head http1.Response, size int, first ti
 // headError words why no head came. If the request could not be written either,
 // the connection was lost while sending.
 func (c *http1Conn) headError(x *exchange, size int, err error) error {
-	l := &lost{err: err, step: x.phase(), written: true, answered: size > 0}
+	l := &lost{err: err, step: x.phase(), loss: lossUnanswered}
 	var timeout net.Error
 	switch {
 	case errors.Is(err, io.EOF) && size > 0:
@@ -253,7 +253,7 @@ func (c *http1Conn) headError(x *exchange, size int, err error) error {
 	}
 	if size > 0 {
 		x.received(int64(size), 0)
-		l.step = timeline.Receive
+		l.step, l.loss = timeline.Receive, lossAnswered
 		x.enter(timeline.Receive, timeline.Unknown)
 	}
 	return l
@@ -264,7 +264,7 @@ func (c *http1Conn) headError(x *exchange, size int, err error) error {
 func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.Response) (*http.Response, error) {
 	f, err := http1.ResponseFraming(x.Method, head)
 	if err != nil {
-		return nil, &lost{err: err, step: timeline.Receive, written: true, answered: true}
+		return nil, &lost{err: err, step: timeline.Receive, loss: lossAnswered}
 	}
 	persists := http1.CloseReason(head.Minor, head.Header)
 	b := &h.body
@@ -279,8 +279,12 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 		// No further answer can come. "A server that sends a "close" connection
 		// option MUST … not process any further requests received on that
 		// connection" — RFC 9112 §9.6; without that word it may have.
+		unread := lossUnanswered
+		if http1.HasToken(head.Header["Connection"], "close") {
+			unread = lossUnprocessed
+		}
 		c.line.fail(&lost{err: fmt.Errorf("the server announced the end of connection %d before this request: %w", c.name.Number, ErrServerClosed),
-			step: timeline.Wait, written: true, unprocessed: http1.HasToken(head.Header["Connection"], "close"), reused: true})
+			step: timeline.Wait, loss: unread, reused: true})
 	}
 	if head.Minor == 0 {
 		c.t.pool().noPipelining(c.pooled, time.Now())

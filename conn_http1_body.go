@@ -228,7 +228,7 @@ func (b *http1Body) finishLocked(why string, err error) {
 		}
 	}
 	if why != "" {
-		others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, written: true, reused: true})
+		others = c.line.fail(&lost{err: fmt.Errorf("connection %d closed before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, loss: lossUnanswered, reused: true})
 	}
 	oc := b.outcome(why, err)
 	oc.others = others

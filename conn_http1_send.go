@@ -43,7 +43,7 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	inline := length > 0 && length <= inlineBody && inMemory(x.req) && !expects(x.req)
 	if inline {
 		if err := c.appendBody(x, int(length)); err != nil {
-			return &lost{err: err, step: timeline.Send, canceled: true}
+			return &lost{err: err, step: timeline.Send, loss: lossGivenUpUnsent}
 		}
 	}
 	whole := length == 0 || inline
@@ -68,7 +68,7 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	}
 	x.sent(head, n)
 	if !c.t.admit() {
-		return &lost{err: ErrClosed, step: timeline.Send, written: true, canceled: true}
+		return &lost{err: ErrClosed, step: timeline.Send, loss: lossGivenUp}
 	}
 	t.body = c.newBodySender(x, length)
 	go t.body.run()
@@ -83,12 +83,12 @@ func (c *http1Conn) takeWriting(x *exchange) error {
 		select {
 		case c.writing <- struct{}{}:
 		case <-x.ctx.Done():
-			return &lost{err: gaveUp(x), step: timeline.Send, canceled: true, left: true}
+			return &lost{err: gaveUp(x), step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 		}
 	}
 	if err := gaveUp(x); err != nil {
 		c.giveWriting()
-		return &lost{err: err, step: timeline.Send, canceled: true, left: true}
+		return &lost{err: err, step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (c *http1Conn) swapHeads(x *exchange, t *turn, head int, rested bool) error
 	sw := c.swap
 	sw.do(c.out, &c.in, rested)
 	if sw.idle != nil {
-		return &lost{err: sw.idle, step: timeline.Queue, stale: true}
+		return &lost{err: sw.idle, step: timeline.Queue, loss: lossStale}
 	}
 	n, err, at := sw.written, sw.failed, sw.wroteAt
 	if err == nil && n < len(c.out) {
@@ -138,7 +138,7 @@ func (c *http1Conn) wrote(t *turn, n int, err error) error {
 	case t.first || !t.guard.stop():
 		return nil
 	case err != nil:
-		return c.line.breakOff(t, &lost{err: gaveUp(x), step: timeline.Send, written: n > 0, canceled: true, cutShort: true})
+		return c.line.breakOff(t, &lost{err: gaveUp(x), step: timeline.Send, loss: lossOnGivingUp(n > 0)})
 	}
 	// The caller gave up when the request stood on the wire: it is for await to
 	// leave, and others go on writing.

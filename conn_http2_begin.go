@@ -26,7 +26,7 @@ import (
 func (c *http2Conn) begin(st *stream) error {
 	x := st.x
 	if why := notInHTTP2(x.req); why != nil {
-		return &lost{err: why, step: timeline.Send, canceled: true, left: true}
+		return &lost{err: why, step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,11 +35,11 @@ func (c *http2Conn) begin(st *stream) error {
 		return err
 	}
 	if size := headSize(x); c.peer.headerList < size {
-		return &lost{err: fmt.Errorf("%w: %d octets, the server takes %d", errHeadTooLarge, size, c.peer.headerList), step: timeline.Send, canceled: true, left: true}
+		return &lost{err: fmt.Errorf("%w: %d octets, the server takes %d", errHeadTooLarge, size, c.peer.headerList), step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 	}
 	body, err := c.inlineLocked(x)
 	if err != nil {
-		return &lost{err: err, step: timeline.Send, canceled: true, left: true}
+		return &lost{err: err, step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 	}
 	now := time.Now()
 	x.enterAt(timeline.Send, timeline.Unknown, now)

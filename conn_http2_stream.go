@@ -214,32 +214,56 @@ func (st *stream) lost(err error) *lost {
 	if errors.As(err, &l) {
 		return l
 	}
-	l = &lost{err: err, step: max(timeline.Send, x.phase()), written: st.id != 0, answered: st.hasAnswer(), reused: st.s.nth > 1}
-	if l.answered {
+	l = &lost{err: err, step: max(timeline.Send, x.phase()), loss: st.reached(), reused: st.s.nth > 1}
+	if l.loss == lossAnswered {
 		l.step = timeline.Receive
 	}
 	if st.id == 0 && gone && st.s.nth > 1 {
-		l.stale, l.step = true, timeline.Queue
+		l.loss, l.step = lossStale, timeline.Queue
 		return l
 	}
 	f := st.doom(gone)
 	switch {
 	case why != nil:
-		l.err, l.canceled = why, true
+		l.giveUp(why)
 	case fault != nil:
-		l.err, l.canceled, l.step = fault, true, timeline.Send
+		l.giveUp(fault)
+		l.step = timeline.Send
 	case f != processed:
-		l.err, l.unprocessed, l.guessed = fmt.Errorf("%s: %w", f, err), true, f == tooMany
-		l.refused, l.counted = f == refusedBy && !st.blind, f != goneAway && f != unusable
+		l.err, l.loss = fmt.Errorf("%s: %w", f, err), f.loss()
+		l.refused, l.free = f == refusedBy && !st.blind, f == goneAway || f == unusable
 	case gone && errors.Is(err, ErrNoHTTP2):
-		l.answered = true
-	case gone && !l.answered && !errors.Is(err, ErrServerClosed):
+		l.loss = lossAnswered
+	case gone && l.loss != lossAnswered && !errors.Is(err, ErrServerClosed):
 		l.err = fmt.Errorf("%w (%w)", ErrServerClosed, err)
 	}
-	if !gone { // a stream's fault is not its connection's
-		l.left, l.fine = true, !errors.Is(l.err, ErrHeaderTimeout)
+	switch { // a stream's fault is not its connection's
+	case gone:
+	case errors.Is(l.err, ErrHeaderTimeout):
+		l.conn = connDoomed
+	default:
+		l.conn = connLives
 	}
 	return l
+}
+
+// reached is how far the exchange has got.
+func (st *stream) reached() loss {
+	switch {
+	case st.hasAnswer():
+		return lossAnswered
+	case st.id != 0:
+		return lossUnanswered
+	}
+	return lossUnsent
+}
+
+// loss is what a fate means for the request.
+func (f fate) loss() loss {
+	if f == tooMany {
+		return lossGuessed
+	}
+	return lossUnprocessed
 }
 
 func timedOut(err error) bool {

@@ -33,7 +33,7 @@ type line struct {
 	mu    sync.Mutex
 	turns []*turn // guarded by mu; the first reads now
 	sum   int     // guarded by mu; how many have joined so far
-	ended *lost   // guarded by mu: why nobody may join any more
+	ended error   // guarded by mu: why nobody may join any more
 }
 
 // join puts t last in the line. The caller writes its request right after.
@@ -41,7 +41,7 @@ func (l *line) join(t *turn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended != nil {
-		return &lost{err: l.ended.err, step: timeline.Send, reused: true, left: true, behind: true}
+		return &lost{err: l.ended, step: timeline.Send, reused: true, conn: connDoomed, free: true}
 	}
 	t.first = len(l.turns) == 0
 	if !t.first {
@@ -67,7 +67,7 @@ func (l *line) pass(leftover bool) error {
 	case len(l.turns) > 0:
 		close(l.turns[0].ready)
 	case leftover:
-		l.ended = &lost{err: errUnasked, step: timeline.Send}
+		l.ended = errUnasked
 		return errUnasked
 	}
 	return nil
@@ -80,12 +80,14 @@ func (l *line) breakOff(t *turn, err *lost) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended == nil {
-		l.ended = &lost{err: fmt.Errorf("a request before this one was not written whole: %w", ErrServerClosed), step: timeline.Send}
+		l.ended = fmt.Errorf("a request before this one was not written whole: %w", ErrServerClosed)
 	}
 	if t.err == nil && l.turns[0] != t {
 		l.turns = l.turns[:len(l.turns)-1]
 	}
-	err.left = t.err != nil || len(l.turns) == 0 || l.turns[0] != t
+	if t.err != nil || len(l.turns) == 0 || l.turns[0] != t {
+		err.conn = connDoomed
+	}
 	return err
 }
 
@@ -95,7 +97,7 @@ func (l *line) fail(err *lost) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended == nil {
-		l.ended = err
+		l.ended = err.err
 	}
 	if len(l.turns) <= 1 {
 		return false
@@ -126,7 +128,7 @@ func (c *http1Conn) await(x *exchange, t *turn) error {
 	if t.err != nil {
 		// A copy: each exchange's loss is its own.
 		l := *t.err
-		l.left, l.behind = true, true
+		l.conn, l.free = connDoomed, true
 		return &l
 	}
 	return nil
@@ -136,10 +138,10 @@ func (c *http1Conn) await(x *exchange, t *turn) error {
 // come, and the slot is held until then.
 func (c *http1Conn) leave(x *exchange, t *turn) error {
 	if !c.t.admit() {
-		return &lost{err: gaveUp(x), step: timeline.Wait, written: true, canceled: true, left: true, cutShort: true}
+		return &lost{err: gaveUp(x), step: timeline.Wait, loss: lossGivenUp, conn: connDoomed}
 	}
 	go c.discard(t, x.Method)
-	return &lost{err: gaveUp(x), step: timeline.Wait, written: true, canceled: true, left: true, slotKept: true}
+	return &lost{err: gaveUp(x), step: timeline.Wait, loss: lossGivenUp, conn: connHeld}
 }
 
 // Bounds of what is read only to be thrown away, after which the connection is
@@ -164,7 +166,7 @@ func (c *http1Conn) discard(t *turn, method string) {
 			why = err.Error()
 		}
 	} else {
-		c.line.fail(&lost{err: ErrServerClosed, step: timeline.Wait, written: true, reused: true})
+		c.line.fail(&lost{err: ErrServerClosed, step: timeline.Wait, loss: lossUnanswered, reused: true})
 	}
 	oc := outcome{ended: exchangeAnswered}
 	if why != "" {

@@ -148,7 +148,7 @@ func stepOf(err error) timeline.Phase {
 
 // giveBack returns the slot of a lost exchange.
 func (t *Transport) giveBack(x *exchange, s slot, l *lost) {
-	if !l.slotKept {
+	if l.conn != connHeld {
 		x.note(t.release(s, outcomeOf(l)))
 	}
 }

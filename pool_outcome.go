@@ -51,15 +51,15 @@ func outcomeOf(l *lost) outcome {
 	switch {
 	case l.refused:
 		oc.ended = exchangeRefused
-	case l.left && l.canceled && !l.written:
+	case l.conn == connLives && l.loss == lossGivenUpUnsent:
 		oc.ended = exchangeUnused // it never stood in the line
-	case !l.canceled && !l.answered && !l.unprocessed && !l.left && cut(l.err):
+	case l.conn == connDied && !l.loss.final() && !l.loss.unprocessed() && cut(l.err):
 		oc.ended = exchangeCut
 	}
-	switch {
-	case l.fine, l.left && l.canceled && !l.cutShort:
+	switch l.conn {
+	case connLives:
 		return oc // one stream of several, or it left before its request was written
-	case l.left:
+	case connDoomed:
 		oc.conn = connEndsAfter
 	default:
 		oc.conn = connEndsNow
@@ -71,15 +71,15 @@ func outcomeOf(l *lost) outcome {
 // lossReason is why a connection ends on which an exchange was lost.
 func lossReason(l *lost) CloseReason {
 	switch {
-	case l.stale && errors.Is(l.err, errUnasked):
+	case l.loss == lossStale && errors.Is(l.err, errUnasked):
 		return CloseBroken
-	case l.stale:
+	case l.loss == lossStale:
 		return CloseByServer
 	case errors.Is(l.err, ErrClosed):
 		return CloseByCaller
-	case l.canceled:
+	case l.loss == lossGivenUp, l.loss == lossGivenUpUnsent:
 		return CloseGivenUp
-	case l.unprocessed:
+	case l.loss.unprocessed():
 		return CloseAnnounced
 	case errors.Is(l.err, ErrHeaderTimeout):
 		return CloseTimeout
@@ -91,12 +91,12 @@ func lossReason(l *lost) CloseReason {
 
 // retryReason sorts why a lost exchange is sent again.
 func retryReason(l *lost) RetryReason {
-	switch {
-	case l.stale:
+	switch l.loss {
+	case lossStale:
 		return RetryStale
-	case l.unprocessed:
+	case lossUnprocessed, lossGuessed:
 		return RetryUnprocessed
-	case !l.written:
+	case lossUnsent:
 		return RetryUnsent
 	}
 	return RetryLost

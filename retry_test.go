@@ -36,27 +36,27 @@ func TestMayRetry(t *testing.T) {
 		proven bool
 		again  bool
 	}{
-		{"stale", lost{err: reset, stale: true}, post, 1, false, true},
-		{"stale, whatever was tried", lost{err: reset, stale: true}, post, 100, false, true},
+		{"stale", lost{err: reset, loss: lossStale}, post, 1, false, true},
+		{"stale, whatever was tried", lost{err: reset, loss: lossStale}, post, 100, false, true},
 		{"not written", lost{err: reset}, post, 1, false, true},
 		{"not written, body gone", lost{err: reset}, streamed, 1, false, false},
 		{"not written, too often", lost{err: reset}, post, maxTries, false, false},
-		{"not processed", lost{err: reset, written: true, unprocessed: true}, post, 1, false, true},
-		{"not processed, body gone", lost{err: reset, written: true, unprocessed: true}, streamed, 1, false, false},
+		{"not processed", lost{err: reset, loss: lossUnprocessed}, post, 1, false, true},
+		{"not processed, body gone", lost{err: reset, loss: lossUnprocessed}, streamed, 1, false, false},
 
-		{"GET on a kept connection", lost{err: reset, written: true, reused: true}, get, 1, false, true},
-		{"PUT on a kept connection, body gone", lost{err: reset, written: true, reused: true}, streamedPut, 1, false, false},
-		{"POST on a kept connection", lost{err: reset, written: true, reused: true}, post, 1, false, false},
-		{"GET on a kept connection, too often", lost{err: reset, written: true, reused: true}, get, maxTries, false, false},
-		{"GET on the only connection of an origin", lost{err: reset, written: true}, get, unprovenTries - 1, false, true},
-		{"GET on the only connection of an origin, too often", lost{err: reset, written: true}, get, unprovenTries, false, false},
-		{"GET on a new connection of a proven origin", lost{err: reset, written: true}, get, 1, true, true},
-		{"POST on a new connection of a proven origin", lost{err: reset, written: true}, post, 1, true, false},
+		{"GET on a kept connection", lost{err: reset, loss: lossUnanswered, reused: true}, get, 1, false, true},
+		{"PUT on a kept connection, body gone", lost{err: reset, loss: lossUnanswered, reused: true}, streamedPut, 1, false, false},
+		{"POST on a kept connection", lost{err: reset, loss: lossUnanswered, reused: true}, post, 1, false, false},
+		{"GET on a kept connection, too often", lost{err: reset, loss: lossUnanswered, reused: true}, get, maxTries, false, false},
+		{"GET on the only connection of an origin", lost{err: reset, loss: lossUnanswered}, get, unprovenTries - 1, false, true},
+		{"GET on the only connection of an origin, too often", lost{err: reset, loss: lossUnanswered}, get, unprovenTries, false, false},
+		{"GET on a new connection of a proven origin", lost{err: reset, loss: lossUnanswered}, get, 1, true, true},
+		{"POST on a new connection of a proven origin", lost{err: reset, loss: lossUnanswered}, post, 1, true, false},
 
-		{"cancelled", lost{err: context.Canceled, written: true, reused: true, canceled: true}, get, 1, true, false},
-		{"cancelled, not written", lost{err: context.Canceled, canceled: true}, get, 1, true, false},
-		{"half an answer", lost{err: io.ErrUnexpectedEOF, written: true, reused: true, answered: true}, get, 1, true, false},
-		{"no answer in time", lost{err: ErrHeaderTimeout, written: true, reused: true}, get, 1, true, false},
+		{"cancelled", lost{err: context.Canceled, loss: lossGivenUp, reused: true}, get, 1, true, false},
+		{"cancelled, not written", lost{err: context.Canceled, loss: lossGivenUpUnsent}, get, 1, true, false},
+		{"half an answer", lost{err: io.ErrUnexpectedEOF, loss: lossAnswered, reused: true}, get, 1, true, false},
+		{"no answer in time", lost{err: ErrHeaderTimeout, loss: lossUnanswered, reused: true}, get, 1, true, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

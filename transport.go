@@ -83,12 +83,12 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 		var l *lost
 		errors.As(err, &l)
 		t.giveBack(x, s, l)
-		if t.ctx.Err() != nil && !l.canceled {
-			l.err, l.canceled = ErrClosed, true // by Close: the server has no part in it
+		if t.ctx.Err() != nil && !l.loss.final() {
+			l.giveUp(ErrClosed) // by Close: the server has no part in it
 		}
-		sent = sent || (l.written && (!l.unprocessed || l.guessed))
-		if (l.unprocessed && !l.counted) || l.stale || l.behind {
-			uncounted++ // others got on meanwhile: there is an end to it
+		sent = sent || l.loss.sent()
+		if l.free || l.loss == lossStale {
+			uncounted++
 		}
 		tr := x.traits
 		whole := false
@@ -118,17 +118,17 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 // linger bounds the latter by number.
 func mayRetry(l *lost, tr traits, tries int, proven bool) (bool, string) {
 	switch {
-	case l.canceled || l.answered:
+	case l.loss.final():
 		return false, ""
-	case l.stale:
+	case l.loss == lossStale:
 		return true, "idle connection dropped: " + plain(l.err)
-	case !tr.rewindable && l.written:
+	case !tr.rewindable && l.loss != lossUnsent:
 		return false, ""
 	case tries >= maxTries:
 		return false, ""
-	case l.unprocessed && tr.rewindable:
+	case l.loss.unprocessed() && tr.rewindable:
 		return true, "sent again: " + l.err.Error()
-	case !l.written && tr.rewindable:
+	case l.loss == lossUnsent && tr.rewindable:
 		return true, "tried again: nothing had been sent when the connection failed (" + plain(l.err) + ")"
 	case !cut(l.err) || !tr.idempotent || !tr.rewindable:
 		return false, ""

@@ -75,7 +75,7 @@ func tunnels(x *exchange, status int) bool {
 func (c *http1Conn) handOver(s slot, h *http1Exchange) (*http.Response, error) {
 	x := h.turn.x
 	if h.turn.guard.stop() {
-		return nil, &lost{err: gaveUp(x), step: timeline.Receive, written: true, answered: true, canceled: true}
+		return nil, &lost{err: gaveUp(x), step: timeline.Receive, loss: lossGivenUp}
 	}
 	c.handedOver.Store(true)
 	h.resp.Body = &tunnel{Conn: outermost(c.net), x: x, sender: h.turn.body, rest: bytes.Clone(c.in.unread()), fault: c.in.fault}
