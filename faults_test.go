@@ -29,11 +29,12 @@ import (
 const (
 	faultyRequests = 4000
 	faultyCallers  = 64
-	faultyOrigins  = 8                // names of the one server at a time
-	faultyEpoch    = 1000             // requests, after which come other names: nothing is known of them
-	faultyIdle     = time.Second      // IdleConnTimeout: those of names before are to go
-	faultyHead     = 16 << 10         // MaxResponseHeaderBytes
-	faultyPatience = 10 * time.Second // of a caller: whoever runs out of it has been forgotten
+	faultyOrigins  = 8                    // names of the one server at a time
+	faultyEpoch    = 1000                 // requests, after which come other names: nothing is known of them
+	faultyIdle     = time.Second          // IdleConnTimeout: those of names before are to go
+	faultyHead     = 16 << 10             // MaxResponseHeaderBytes
+	faultyContinue = 3 * time.Millisecond // ExpectContinueTimeout
+	faultyPatience = 10 * time.Second     // of a caller: whoever runs out of it has been forgotten
 )
 
 func fromEnvironment(t *testing.T, name string, otherwise int) int {
@@ -53,18 +54,31 @@ var faultyWorlds = []struct {
 	strategy string // empty is the zero one
 	secure   bool
 	http2    bool
+	limits   func(*Transport) // nil: none but the strategy's
 }{
-	{"serial", false, false},
-	{"serial", true, false},
-	{"persistent6", false, false},
-	{"persistent6", true, false},
-	{"pipelined", false, false},
-	{"pipelined", true, false},
-	{"", false, false},
-	{"", true, false},
-	{"", true, true},
-	{"multiplexed", false, true},
-	{"multiplexed", true, true},
+	{"serial", false, false, nil},
+	{"serial", true, false, nil},
+	{"persistent6", false, false, nil},
+	{"persistent6", true, false, nil},
+	{"pipelined", false, false, nil},
+	{"pipelined", true, false, nil},
+	{"", false, false, nil},
+	{"", true, false, nil},
+	{"", false, false, tight},
+	{"pipelined", false, false, tight},
+	{"", true, true, nil},
+	{"", true, true, tight},
+	{"multiplexed", false, true, nil},
+	{"multiplexed", true, true, nil},
+}
+
+// tight sets every limit that a Transport has, each so low that it is met.
+func tight(t *Transport) {
+	t.MaxConns, t.MaxIdleConns, t.MaxIdleConnsPerOrigin = 10, 6, 2
+	t.MaxWaiting, t.QueueTimeout = 3*faultyCallers/faultyOrigins, 100*time.Millisecond
+	t.MaxConnAge, t.Jitter = 50*time.Millisecond, 1
+	t.Strategy.Exchanges, t.Strategy.Reuse = 20, RoundRobin
+	t.ResponseHeaderTimeout = 20 * time.Millisecond
 }
 
 func TestFaults(t *testing.T) {
@@ -72,7 +86,7 @@ func TestFaults(t *testing.T) {
 	seed := fromEnvironment(t, "LINGER_FAULTS_SEED", int(time.Now().UnixNano()&(1<<40-1)))
 	t.Logf("LINGER_FAULTS_SEED=%d", seed)
 	for i, world := range faultyWorlds {
-		t.Run(fmt.Sprintf("%q tls=%v http2=%v", world.strategy, world.secure, world.http2), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%q tls=%v http2=%v tight=%v", world.strategy, world.secure, world.http2, world.limits != nil), func(t *testing.T) {
 			r := &faultRun{t: t, seed: uint64(seed + i), told: make([]fateTold, requests), count: make(map[string]int)}
 			t.Cleanup(r.verify) // when both sides have ended
 			var s Strategy
@@ -83,6 +97,10 @@ func TestFaults(t *testing.T) {
 			r.w.Observe = r.observe
 			r.w.MaxResponseHeaderBytes = faultyHead
 			r.w.IdleConnTimeout = faultyIdle
+			r.w.ExpectContinueTimeout = faultyContinue
+			if world.limits != nil {
+				world.limits(r.w.Transport)
+			}
 			r.server = newFaulty(r.w, r.seed, world.secure, world.http2, requests)
 			r.scheme = "http"
 			if world.secure {
@@ -144,8 +162,33 @@ func (r *faultRun) run() {
 			}
 		})
 	}
+	watching := make(chan bool)
+	watcher := make(chan bool)
+	go r.watchLimits(watching, watcher)
 	callers.Wait()
+	close(watching)
+	<-watcher
 	r.t.Logf("%d requests in %v", len(r.told), time.Since(start).Round(time.Millisecond))
+}
+
+// watchLimits looks at the statistics again and again, until it is told to end.
+func (r *faultRun) watchLimits(done, ended chan bool) {
+	defer close(ended)
+	for tick := time.NewTicker(time.Millisecond); ; <-tick.C {
+		s := r.w.Stats()
+		if limit := r.w.MaxConns; limit > 0 && s.Open+s.Dialling > limit {
+			r.t.Errorf("%d connections open and %d dialled, more than %d", s.Open, s.Dialling, limit)
+		}
+		if s.Idle+s.Active > s.Open {
+			r.t.Errorf("%d idle and %d active connections of %d open", s.Idle, s.Active, s.Open)
+		}
+		select {
+		case <-done:
+			tick.Stop()
+			return
+		default:
+		}
+	}
 }
 
 func (r *faultRun) take() int { return int(r.next.Add(1)) - 1 }
@@ -171,6 +214,13 @@ func (r *faultRun) verify() {
 	r.t.Logf("outcomes: %s", listed(r.count))
 	r.t.Logf("faults: %s", r.server.faults())
 	s := r.w.Stats()
+	var closed int64
+	for _, n := range s.Closed {
+		closed += n
+	}
+	if s.Opened != closed || s.Open != 0 || s.Active != 0 || s.Dialling != 0 || s.Waiting != 0 {
+		r.t.Errorf("%d opened, %d closed, left: %+v", s.Opened, closed, s)
+	}
 	r.t.Logf("opened %d, closed %v, retried %v", s.Opened, s.Closed, s.Retried)
 }
 
@@ -221,6 +271,10 @@ func (r *faultRun) request(dice *rand.Rand, id int, told *fateTold) (order, *htt
 		req.Header.Set("Idempotency-Key", strconv.Itoa(id))
 	}
 	told.once = told.method == "POST"
+	req.Close = dice.IntN(30) == 0
+	if o.size > 0 && dice.IntN(4) == 0 {
+		req.Header.Set("Expect", "100-continue")
+	}
 	o.fields(req.Header)
 	return o, req
 }
@@ -261,6 +315,11 @@ func (r *faultRun) failed(where string, told *fateTold, err error) {
 		kind = "given up"
 	case errors.Is(err, context.DeadlineExceeded):
 		r.t.Errorf("%s: forgotten: %v", where, err)
+	}
+	for _, limit := range []error{ErrQueueTimeout, ErrQueueFull, ErrHeaderTimeout} {
+		if errors.Is(err, limit) {
+			kind = limit.Error()
+		}
 	}
 	r.note(fmt.Sprintf("%s (%s, sent %v)", kind, e.Step, e.Sent))
 }

@@ -33,6 +33,7 @@ var acts1 = []act1{
 	{"", 40, then(chunked1)},
 	{"", 10, then(trailed1)},
 	{"", 10, then(closing1)},
+	{"", 10, then(gzipped1)},
 	{"delayed", 10, (*request1).delayed},
 	{"split oddly", 10, (*request1).splitOddly},
 	{"interim answers", 8, (*request1).interim},
@@ -49,6 +50,7 @@ var acts1 = []act1{
 	{"cut in the head", 4, cutAfter(plain1, 40)},
 	{"cut in the body", 4, cutAfter(plain1, 0)},
 	{"cut in the chunks", 4, cutAfter(chunked1, 0)},
+	{"cut in gzip", 2, cutAfter(gzipped1, 0)},
 	{"reset where the end of the connection is the body's", 2, (*request1).untilReset},
 
 	{"length too large", 3, last(tooLong1)},
@@ -112,6 +114,9 @@ func (c *faultyConn) exchangeHTTP1() bool {
 // executed reads the request to its end and applies it. It reports whether all
 // of it came.
 func (r *request1) executed() bool {
+	if r.Header.Get("Expect") != "" && r.c.dice.IntN(2) == 0 {
+		r.c.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+	}
 	body, ok := whole(r.Body)
 	if ok {
 		r.c.s.apply(r.order, body)
@@ -150,7 +155,7 @@ func cutAfter(say speech, n int) func(*request1) bool {
 			text := say(r)
 			at := min(n, len(text))
 			if n == 0 {
-				at = len(text) - 1 - r.c.dice.IntN(r.want)
+				at = len(text) - 1 - r.c.dice.IntN(min(r.want, len(text)/2))
 			}
 			r.c.Write([]byte(text[:at]))
 		}
@@ -176,6 +181,14 @@ func plain1(r *request1) string { return r.head1("200 OK", r.length(r.want)) + s
 func closing1(r *request1) string {
 	r.Close = true // the loop ends with it
 	return r.head1("200 OK", r.length(r.want), "Connection: close") + string(r.answer())
+}
+
+func gzipped1(r *request1) string {
+	if r.Header.Get("Accept-Encoding") != "gzip" {
+		r.c.s.t.Errorf("request %d accepts %q", r.id, r.Header["Accept-Encoding"])
+	}
+	body := gzipped(string(r.answer()))
+	return r.head1("200 OK", r.length(len(body)), "Content-Encoding: gzip") + string(body)
 }
 
 // chunks cuts the answer's body into chunks of random sizes, without the last one.

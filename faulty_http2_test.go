@@ -55,6 +55,7 @@ var acts2 = []act2{
 	{"", 140, false, (*request2).plain},
 	{"", 30, false, (*request2).piecemeal},
 	{"", 10, false, (*request2).trailed},
+	{"", 10, false, (*request2).gzipped},
 	{"delayed", 10, false, func(r *request2) { r.c.pause(r.dice); r.plain() }},
 	{"interim answers", 10, false, (*request2).interim},
 
@@ -260,6 +261,11 @@ func (r *request2) trailed() {
 	r.head("200", false, r.named("trailer", "x-sum")...)
 	r.data(false, r.answer())
 	r.c.locked(func() { r.c.headLocked(r.id2, true, "x-sum", "1") })
+}
+
+func (r *request2) gzipped() {
+	r.head("200", false, r.named("content-encoding", "gzip")...)
+	r.data(true, gzipped(string(r.answer())))
 }
 
 func (r *request2) interim() {
