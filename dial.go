@@ -153,7 +153,7 @@ func (d *dialler) reach(ctx context.Context, may spoken) (*link, error) {
 	if err != nil || !secure {
 		return l, err
 	}
-	return l, d.secure(ctx, l, d.t.tlsConfig(hostname(d.to.addr), may))
+	return l, d.secure(ctx, l, d.t.tlsConfig(hostname(d.to.addr), may, false))
 }
 
 // hostname is the host of "host:port".

@@ -253,3 +253,52 @@ func TestLookupContext(t *testing.T) {
 		t.Error("a context without a trace was changed")
 	}
 }
+
+// TestClaimsAreGivenBack: whatever becomes of dials, in the end no address counts a
+// connection.
+func TestClaimsAreGivenBack(t *testing.T) {
+	good := serve(t, echo)
+	at := netip.MustParseAddrPort(strings.TrimPrefix(good.url, "http://"))
+	for _, tt := range []struct {
+		name, url string
+		addrs     []netip.AddrPort
+		fails     bool
+	}{
+		{"connected", "http://a.test", []netip.AddrPort{at}, false},
+		{"to the second", "http://a.test", []netip.AddrPort{closedPort(t), at}, false},
+		{"refused", "http://a.test", []netip.AddrPort{closedPort(t)}, true},
+		{"no TLS", "https://a.test", []netip.AddrPort{at}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := watch(t, named(t, "persistent6"))
+			w.Resolve = resolveTo(tt.addrs...)
+			for _, a := range w.all(tt.url, 6) {
+				if (a.err != nil) != tt.fails {
+					t.Errorf("got %v", a.err)
+				}
+			}
+			eventually(t, "every open connection is counted", func() bool {
+				s := w.Stats()
+				return s.Dialling == 0 && w.claims() == s.Open
+			})
+			w.Close()
+			if got := w.claims(); got != 0 {
+				t.Errorf("%d connections are counted after Close", got)
+			}
+		})
+	}
+}
+
+// claims counts the connections that addresses count.
+func (w *watched) claims() (conns int) {
+	w.conns.mu.Lock()
+	defer w.conns.mu.Unlock()
+	for _, o := range w.conns.origins {
+		o.addrs.mu.Lock()
+		for _, use := range o.addrs.known {
+			conns += use.conns
+		}
+		o.addrs.mu.Unlock()
+	}
+	return conns
+}

@@ -68,18 +68,24 @@ func notReached(p *proxy, err error) error {
 }
 
 // reachProxy opens a link to the proxy, with TLS on it if the proxy wants that.
-func (d *dialler) reachProxy(ctx context.Context, p *proxy) (*link, error) {
-	secure := p.url.Scheme == "https"
-	if secure && d.t.DialTLSContext != nil {
-		return d.dialTLS(ctx, p.addr)
+func (d *dialler) reachProxy(ctx context.Context, p *proxy) (l *link, err error) {
+	if p.url.Scheme != "https" {
+		return d.connect(ctx, p.addr)
 	}
-	l, err := d.connect(ctx, p.addr)
-	if err != nil || !secure {
-		return l, err
+	may := spoken{http1: true}
+	if d.t.DialTLSContext != nil {
+		l, err = d.dialTLS(ctx, p.addr)
+	} else if l, err = d.connect(ctx, p.addr); err == nil {
+		err = d.secure(ctx, l, d.t.tlsConfig(hostname(p.addr), may, true))
 	}
-	cfg := d.t.tlsConfig(hostname(p.addr), spoken{http1: true})
-	cfg.ServerName = hostname(p.addr) // the caller's may be the origin's
-	return l, d.secure(ctx, l, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := may.agreed(l.alpn()); err != nil {
+		l.Close()
+		return nil, &dialError{step: timeline.TLS, err: err}
+	}
+	return l, nil
 }
 
 // connectTimeout limits what the answer to CONNECT takes, where DialTimeout does

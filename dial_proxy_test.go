@@ -24,7 +24,8 @@ import (
 
 // An intermediary is a proxy of the test's own that writes down what it was asked.
 type intermediary struct {
-	url string
+	url    string
+	secure bool // it is reached by TLS
 
 	wg   sync.WaitGroup
 	mu   sync.Mutex
@@ -68,7 +69,7 @@ func (m *intermediary) join(client io.ReadWriteCloser, server net.Conn) {
 
 // httpProxy starts an intermediary of HTTP, to be reached by TLS or in clear.
 func httpProxy(t *testing.T, secure bool) *intermediary {
-	m := &intermediary{}
+	m := &intermediary{secure: secure}
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		user := r.Header.Get("Proxy-Authorization")
 		m.note("%s %s %s", r.Method, r.RequestURI, user)
@@ -224,8 +225,12 @@ func TestProxies(t *testing.T) {
 					if a.e.Protocol != origin.proto || a.e.Conn.Number != 1 || "://"+a.e.Conn.Remote.String() != m.url[strings.Index(m.url, "://"):] {
 						t.Errorf("in %s on %+v", a.e.Protocol, a.e.Conn)
 					}
-					if note := notesOf(a.e); i == 0 && !forwards && !strings.Contains(note, addr) {
+					note := notesOf(a.e)
+					if i == 0 && !forwards && !strings.Contains(note, addr) {
 						t.Errorf("the notes %q do not tell of the tunnel", note)
+					}
+					if i == 0 && (strings.Contains(note, "127.0.0.1: TLS") != (kind == "https" && m.secure) || strings.Contains(note, "example.com: TLS") != origin.secure) {
+						t.Errorf("the notes %q do not tell of each handshake", note)
 					}
 				}
 				if got := m.asked(); got[0] != asked || (forwards && len(got) != 2) || (!forwards && len(got) != 1) {

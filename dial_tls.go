@@ -77,12 +77,13 @@ func (s spoken) offers(configured []string) []string {
 }
 
 // tlsConfig is the caller's, never written to, with what it leaves open filled in.
-func (t *Transport) tlsConfig(host string, may spoken) *tls.Config {
+// A name that it has is the origin's, not that of a proxy.
+func (t *Transport) tlsConfig(host string, may spoken, proxy bool) *tls.Config {
 	cfg := &tls.Config{}
 	if t.TLSClientConfig != nil {
 		cfg = t.TLSClientConfig.Clone()
 	}
-	if cfg.ServerName == "" {
+	if cfg.ServerName == "" || proxy {
 		cfg.ServerName = host
 	}
 	if ip, err := netip.ParseAddr(cfg.ServerName); err == nil {
@@ -102,6 +103,10 @@ var errTLSTimeout = &limitError{"TLS handshake timeout", true}
 func (d *dialler) secure(ctx context.Context, l *link, cfg *tls.Config) error {
 	secured := tls.Client(l.Conn, cfg)
 	state, err := d.handshake(ctx, secured)
+	if d.to.proxy != "" { // there may be two handshakes to tell apart
+		last := &d.record.spans[len(d.record.spans)-1]
+		last.note = cfg.ServerName + ": " + last.note
+	}
 	if err != nil {
 		l.Close()
 		return &dialError{step: timeline.TLS, err: err}
