@@ -16,7 +16,7 @@ import (
 
 // Connections returns the connections that are open now, each as it is, in the
 // order in which they were opened. The pool is held while it is asked and not
-// while the kernel is, which takes about a microsecond for each.
+// while the kernel is, which takes a microsecond or two for each.
 func (t *Transport) Connections() []Connection {
 	all, wires := t.pool().snapshot()
 	for i, w := range wires {
@@ -32,6 +32,11 @@ func (t *Transport) Connections() []Connection {
 func (p *pool) snapshot() (all []Connection, wires []*wire) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	n := 0
+	for _, o := range p.origins {
+		n += len(o.conns)
+	}
+	all, wires = make([]Connection, 0, n), make([]*wire, 0, n)
 	for _, o := range p.origins {
 		for _, pc := range o.conns {
 			all = append(all, pc.describe(p.strategy))

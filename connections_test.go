@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lingerhttp/linger/sockets"
+	"github.com/lingerhttp/linger/timeline"
 )
 
 // TestConnections looks at a connection while an exchange is on it and after,
@@ -181,6 +182,36 @@ func TestConnectionsInOrder(t *testing.T) {
 	}
 	if n := len(w.Connections()); n != 5 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// TestConnectionsMeanwhile looks whenever an exchange has ended, while others come
+// and go: nothing is told twice, and what is told fits together.
+func TestConnectionsMeanwhile(t *testing.T) {
+	everywhere(t, http.HandlerFunc(kinds), func(t *testing.T, w *watched, url string) {
+		w.Observe = func(e *timeline.Exchange) {
+			checkTogether(t, w.Connections())
+			w.observe(e)
+		}
+		for _, a := range w.all(url, 60) {
+			if a.err != nil {
+				t.Error(a.err)
+			}
+		}
+	})
+}
+
+func checkTogether(t *testing.T, all []Connection) {
+	t.Helper()
+	for i, c := range all {
+		switch {
+		case i > 0 && c.Number <= all[i-1].Number:
+			t.Errorf("connection %d stands behind %d", c.Number, all[i-1].Number)
+		case (c.State == ConnIdle && c.InFlight > 0) || (c.State == ConnActive && c.InFlight == 0) || c.State == ConnGone:
+			t.Errorf("connection %d is %v with %d exchanges on it", c.Number, c.State, c.InFlight)
+		case c.Uses < c.InFlight || c.LastUsed.Before(c.Opened) || c.Sent < 0 || c.Received < 0:
+			t.Errorf("connection %d: %+v", c.Number, c)
+		}
 	}
 }
 

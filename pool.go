@@ -198,7 +198,7 @@ func (p *pool) lend(pc *pooled, x *exchange, reason string, now time.Time) slot 
 	rested := pc.used > 0 || now.After(pc.lastUsed)
 	pc.inFlight++
 	pc.used++
-	pc.lastUsed = now
+	pc.lastUsed = later(pc.lastUsed, now) // now was read before the mutex was had
 	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(x.traits)
 	p.lent++
 	pc.turn = p.lent
@@ -319,7 +319,7 @@ func (p *pool) release(s slot, oc outcome, now time.Time) (*todo, string) {
 	pc, o := s.pooled, s.home
 	pc.inFlight--
 	pc.exclusive = false
-	pc.lastUsed = now
+	pc.lastUsed = later(pc.lastUsed, now)
 	remark := p.learn(s, oc, now)
 	if oc.ended == exchangeUnused {
 		pc.untouch(s)
