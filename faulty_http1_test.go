@@ -226,7 +226,9 @@ func bothLengths(r *request1) string {
 }
 
 func tooLong1(r *request1) string {
-	return r.head1("200 OK", r.length(r.want+1+r.c.dice.IntN(1000))) + string(r.answer())
+	all := string(r.answer())
+	r.want += 1 + r.c.dice.IntN(1000)
+	return r.head1("200 OK", r.length(r.want)) + all
 }
 
 // tooShort1 tells the length that it says: more cannot be expected of a client.

@@ -75,6 +75,7 @@ var acts2 = []act2{
 	{"reset in the body", 4, false, (*request2).resetInBody},
 	{"cut in the body", 2, false, (*request2).cutInBody},
 	{"GOAWAY behind this answer", 3, false, (*request2).awayBehind},
+	{"GOAWAY before this answer", 2, false, func(r *request2) { r.c.away(0, http2.ErrCodeNo); r.plain() }},
 	{"GOAWAY with an error", 1, false, (*request2).awayInAnger},
 	{"closed behind this answer", 2, false, func(r *request2) { r.plain(); r.c.Close() }},
 
@@ -335,9 +336,13 @@ func (c *faulty2) away(last uint32, code http2.ErrCode) uint32 {
 	return c.last
 }
 
+// lie tells a length that is not the body's: a malformed answer, whatever was read
+// of it (RFC 9113 §8.1.1).
 func (r *request2) lie(by int) {
-	r.head("200", false, r.named("content-length", strconv.Itoa(max(0, r.want+by)))...)
-	r.data(true, r.answer())
+	body := r.answer()
+	r.want = max(0, r.want+by)
+	r.head("200", false, r.named("content-length", strconv.Itoa(r.want))...)
+	r.data(true, body)
 }
 
 func (r *request2) overtime() {

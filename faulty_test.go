@@ -192,7 +192,7 @@ const maxLetters = 200_000
 
 // letters returns n letters that nobody takes for those of another seed.
 func letters(seed, n int) []byte {
-	at := (seed * 7919) % (len(alphabet) - maxLetters)
+	at := (seed * 7919) % (len(alphabet) - 2*maxLetters)
 	return alphabet[at : at+n : at+n]
 }
 
