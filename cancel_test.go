@@ -70,7 +70,7 @@ func TestGiveUp(t *testing.T) {
 		{"reading the body to send", hang, never, timeline.Send, true},
 		{"waiting", hang, nil, timeline.Wait, true},
 		{"waiting, body written", hang, large, timeline.Wait, true},
-		{"within the head", says("HTTP/1.1 200 OK\r\nA: b"), nil, timeline.Receive, true},
+		{"within the head", says("HTTP/1.1 200 OK\r\nA: b"), nil, timeline.Wait, true},
 		{"behind an interim answer", says("HTTP/1.1 103 Early Hints\r\n\r\n"), nil, timeline.Wait, true},
 		{"within a body of known length", says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab"), nil, timeline.Receive, true},
 		{"within a chunked body", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), nil, timeline.Receive, true},
@@ -95,7 +95,7 @@ func TestGiveUp(t *testing.T) {
 					a := <-done
 					close(over)
 					var e *Error
-					if !errors.As(a.err, &e) || !errors.Is(a.err, way.want) || e.Sent != tt.sent || e.Step != tt.step {
+					if !errors.As(a.err, &e) || !errors.Is(a.err, way.want) || e.MayBeApplied != tt.sent || e.Step != tt.step {
 						t.Fatalf("%v: %+v", a.err, e)
 					}
 					if timeout := way.want == context.DeadlineExceeded; e.Timeout() != timeout {

@@ -68,8 +68,11 @@ const (
 	lossGivenUp                   // the same after some of it was sent
 )
 
-// sent says whether the request may have been applied.
-func (l loss) sent() bool {
+// written says whether some of the request was put on the connection.
+func (l loss) written() bool { return l == lossUnprocessed || l.applicable() }
+
+// applicable says whether the request may have been applied.
+func (l loss) applicable() bool {
 	switch l {
 	case lossGuessed, lossUnanswered, lossAnswered, lossGivenUp:
 		return true
@@ -106,7 +109,7 @@ const (
 
 // giveUp makes a loss that of a caller who gave up.
 func (l *lost) giveUp(why error) {
-	l.err, l.loss = why, lossOnGivingUp(l.loss.sent())
+	l.err, l.loss = why, lossOnGivingUp(l.loss.applicable())
 }
 
 func (l *lost) Error() string { return l.err.Error() }

@@ -159,6 +159,9 @@ func (c *http1Conn) lose(x *exchange, s slot, tn *turn, err error) *lost {
 	if l.step == timeline.Queue {
 		l.step = timeline.Send
 	}
+	if s.rested && tn.first && l.loss == lossUnanswered && cut(l.err) {
+		l.err = closedIdle(l.err)
+	}
 	if l.conn == connDied {
 		l.others = c.line.fail(&lost{err: fmt.Errorf("connection %d ended before this exchange's turn: %w", c.name.Number, ErrServerClosed), step: timeline.Wait, loss: lossUnanswered, reused: true})
 		c.cut()
@@ -253,7 +256,7 @@ func (c *http1Conn) headError(x *exchange, size int, err error) error {
 	}
 	if size > 0 {
 		x.received(int64(size), 0)
-		l.step, l.loss = timeline.Receive, lossAnswered
+		l.step, l.loss = timeline.Wait, lossAnswered
 		x.enter(timeline.Receive, timeline.Unknown)
 	}
 	return l

@@ -259,7 +259,7 @@ func (b *http1Body) outcome(why string, err error) outcome {
 }
 
 func (b *http1Body) fault(err error) error {
-	return &Error{Step: timeline.Receive, Origin: b.x.origin.String(), Sent: true, Err: err, exchange: &b.x.Exchange}
+	return b.x.bodyFault(err)
 }
 
 // whyNotReuse decides whether the connection may carry another exchange, with

@@ -216,7 +216,7 @@ func (st *stream) lost(err error) *lost {
 	}
 	l = &lost{err: err, step: max(timeline.Send, x.phase()), loss: st.reached(), reused: st.s.nth > 1}
 	if l.loss == lossAnswered {
-		l.step = timeline.Receive
+		l.step = timeline.Wait
 	}
 	if st.id == 0 && gone && st.s.nth > 1 {
 		l.loss, l.step = lossStale, timeline.Queue
@@ -353,5 +353,5 @@ func (st *stream) end(err error) error {
 
 // fault is an error as the reader of the body gets it.
 func (st *stream) fault(err error) error {
-	return &Error{Step: timeline.Receive, Origin: st.x.origin.String(), Sent: true, Err: err, exchange: &st.x.Exchange}
+	return st.x.bodyFault(err)
 }

@@ -414,8 +414,8 @@ func TestProxyFails(t *testing.T) {
 			if !errors.As(a.err, &e) {
 				t.Fatalf("got %v", a.err)
 			}
-			if e.Step != tt.step || e.Sent || !strings.Contains(e.Error(), tt.text) || !strings.Contains(e.Hint(), tt.hint) || (tt.is != nil && !errors.Is(e, tt.is)) {
-				t.Errorf("%v failed in %v (sent %v), hint %q", e, e.Step, e.Sent, e.Hint())
+			if e.Step != tt.step || e.MayBeApplied || !strings.Contains(e.Error(), tt.text) || !strings.Contains(e.Hint(), tt.hint) || (tt.is != nil && !errors.Is(e, tt.is)) {
+				t.Errorf("%v failed in %v (sent %v), hint %q", e, e.Step, e.MayBeApplied, e.Hint())
 			}
 			if strings.Contains(e.Error(), "secret") {
 				t.Errorf("%v tells the password", e)

@@ -120,8 +120,8 @@ func TestDialFails(t *testing.T) {
 				if !errors.As(a.err, &e) {
 					t.Fatalf("got %v", a.err)
 				}
-				if e.Step != tt.step || e.Sent || !strings.Contains(e.Error(), tt.text) || !strings.Contains(e.Hint(), tt.hint) {
-					t.Errorf("%v failed in %v (sent %v), hint %q", e, e.Step, e.Sent, e.Hint())
+				if e.Step != tt.step || e.MayBeApplied || !strings.Contains(e.Error(), tt.text) || !strings.Contains(e.Hint(), tt.hint) {
+					t.Errorf("%v failed in %v (sent %v), hint %q", e, e.Step, e.MayBeApplied, e.Hint())
 				}
 				if n := len(a.e.Spans); a.e.Tries != 0 || !slices.ContainsFunc(a.e.Spans, func(s timeline.Span) bool { return s.Phase == tt.step }) {
 					t.Errorf("%d tries, %d spans: %+v", a.e.Tries, n, a.e.Spans)
@@ -159,7 +159,7 @@ func TestDialOutlivesItsExchange(t *testing.T) {
 	cancel()
 	a := <-first
 	var e *Error
-	if !errors.Is(a.err, context.Canceled) || !errors.As(a.err, &e) || e.Step != timeline.Queue || e.Sent {
+	if !errors.Is(a.err, context.Canceled) || !errors.As(a.err, &e) || e.Step != timeline.Queue || e.MayBeApplied {
 		t.Errorf("got %v", a.err)
 	}
 	if dialCtx.Err() != nil {

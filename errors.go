@@ -44,6 +44,11 @@ var (
 	// ErrServerClosed means that the connection ended before the response began.
 	ErrServerClosed = errors.New("the server closed the connection before it answered")
 
+	// ErrServerClosedIdle is an ErrServerClosed on a connection that had been kept:
+	// the server may have closed it before the request came, and may have applied
+	// the request all the same. Linger sends again what may be sent again.
+	ErrServerClosedIdle = fmt.Errorf("%w: a kept one, perhaps closed while it was idle", ErrServerClosed)
+
 	// ErrBodyClosed means that a response's body was read after it was closed.
 	ErrBodyClosed = errors.New("read of a closed response body")
 )
@@ -52,15 +57,25 @@ var (
 // caller may conclude. Every error that RoundTrip or a response body returns is
 // one, except io.EOF.
 type Error struct {
-	// Step is what the client was doing.
+	// Step is what the client was doing: Queue, DNS, Connect (to a proxy and
+	// through it, too), TLS, Send (writing the request), Wait (for the header of
+	// the response, until it is whole) or Receive (reading its body).
 	Step timeline.Phase
 
 	// Origin is scheme and host with port: "http://example.com:80".
 	Origin string
 
-	// Sent says that some of the request was put on a connection: the server may
-	// have applied it. If false it has certainly not.
+	// Conn is the connection it failed on, with its 4-tuple; its Number is 0 if
+	// there was none.
+	Conn timeline.Conn
+
+	// Sent says that some of the request was put on a connection.
 	Sent bool
+
+	// MayBeApplied says that the server may have applied the request. If false it
+	// has certainly not, even if the request was sent: whatever its method, it may
+	// be sent again.
+	MayBeApplied bool
 
 	// Err is the cause.
 	Err error
@@ -242,6 +257,14 @@ func (e *dialError) Unwrap() error { return e.err }
 // reset, or an end without a word.
 func refused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || cut(err)
+}
+
+// closedIdle is how a kept connection ended before an answer.
+func closedIdle(err error) error {
+	if err == ErrServerClosed {
+		return ErrServerClosedIdle
+	}
+	return fmt.Errorf("%w (%w)", ErrServerClosedIdle, err)
 }
 
 // cut says whether err is how a connection ends that the peer cut.

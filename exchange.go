@@ -36,6 +36,9 @@ type exchange struct {
 
 	endCtx context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
 
+	wasSent      bool // some of it was put on a connection, in whatever try
+	mayBeApplied bool // and the server may have applied it
+
 	mu    sync.Mutex // guards the record: HTTP/2 and request bodies write it from other goroutines
 	ended bool
 
@@ -136,9 +139,21 @@ func (x *exchange) endAt(now time.Time, body int64, err error) {
 	x.t.ended()
 }
 
+// fault is an error of the exchange as the caller gets it.
+func (x *exchange) fault(step timeline.Phase, err error) *Error {
+	return &Error{Step: step, Origin: x.origin.String(), Conn: x.Conn, Sent: x.wasSent, MayBeApplied: x.mayBeApplied, Err: err, exchange: &x.Exchange}
+}
+
+// bodyFault is an error in the response's body.
+func (x *exchange) bodyFault(err error) *Error {
+	e := x.fault(timeline.Receive, err)
+	e.Sent, e.MayBeApplied = true, true
+	return e
+}
+
 // failure wraps err as what the caller gets, and ends the record with it.
-func (x *exchange) failure(step timeline.Phase, sent bool, err error) error {
-	e := &Error{Step: step, Origin: x.origin.String(), Sent: sent, Err: err, exchange: &x.Exchange}
+func (x *exchange) failure(step timeline.Phase, err error) error {
+	e := x.fault(step, err)
 	x.end(e)
 	return e
 }

@@ -308,7 +308,7 @@ func (r *faultRun) failed(where string, told *fateTold, err error) {
 		r.t.Errorf("%s: %v (%T) is no Error", where, err, err)
 		return
 	}
-	told.err, told.unsent = err, !e.Sent
+	told.err, told.unsent = err, !e.MayBeApplied
 	kind := "failed"
 	switch {
 	case errors.Is(err, errFaulty):
@@ -321,7 +321,7 @@ func (r *faultRun) failed(where string, told *fateTold, err error) {
 			kind = limit.Error()
 		}
 	}
-	r.note(fmt.Sprintf("%s (%s, sent %v)", kind, e.Step, e.Sent))
+	r.note(fmt.Sprintf("%s (%s, sent %v)", kind, e.Step, e.MayBeApplied))
 }
 
 // answered reads an answer, not always to its end, and checks it.

@@ -79,7 +79,7 @@ func (b *gzipBody) Read(p []byte) (int, error) {
 // returned: that tells its own step.
 func (b *gzipBody) failLocked(err error) error {
 	if err != io.EOF && !errors.As(err, new(*Error)) {
-		err = &Error{Step: timeline.Receive, Origin: b.x.origin.String(), Sent: true, Err: err, exchange: &b.x.Exchange}
+		err = b.x.bodyFault(err)
 	}
 	b.err = err
 	b.letGoLocked()
@@ -102,7 +102,7 @@ func (b *gzipBody) Close() error {
 	defer b.mu.Unlock()
 	b.letGoLocked()
 	if b.err == nil || b.err == io.EOF {
-		b.err = &Error{Step: timeline.Receive, Origin: b.x.origin.String(), Sent: true, Err: ErrBodyClosed, exchange: &b.x.Exchange}
+		b.err = b.x.bodyFault(ErrBodyClosed)
 	}
 	return err
 }

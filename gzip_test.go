@@ -106,7 +106,7 @@ func TestGzipFaults(t *testing.T) {
 		for path, want := range map[string]error{"/cut": io.ErrUnexpectedEOF, "/wrong": gzip.ErrHeader} {
 			a := w.get(url + path)
 			var e *Error
-			if !errors.Is(a.err, want) || !errors.As(a.err, &e) || e.Step != timeline.Receive || !e.Sent || timeline.OfError(a.err) != a.e {
+			if !errors.Is(a.err, want) || !errors.As(a.err, &e) || e.Step != timeline.Receive || !e.MayBeApplied || timeline.OfError(a.err) != a.e {
 				t.Errorf("%s: got %v, want %v", path, a.err, want)
 			}
 		}

@@ -361,8 +361,8 @@ func TestHTTP2GoAwayAlways(t *testing.T) {
 		t.Errorf("%v after %d tries on %d connections, want %d", a.err, a.e.Tries, srv.accepted.Load(), maxTries)
 	}
 	var e *Error
-	if errors.As(a.err, &e); e.Sent {
-		t.Error("a request that was never processed counts as sent")
+	if errors.As(a.err, &e); e.MayBeApplied || !e.Sent {
+		t.Errorf("a request that was sent and never processed: sent %v, may be applied %v", e.Sent, e.MayBeApplied)
 	}
 }
 
@@ -464,7 +464,7 @@ func TestHTTP2Reset(t *testing.T) {
 			})
 			a := w.get(srv.url + "/1")
 			var e *Error
-			if !errors.As(a.err, &e) || e.Step != timeline.Wait || !e.Sent || a.e.Tries != 1 {
+			if !errors.As(a.err, &e) || e.Step != timeline.Wait || !e.MayBeApplied || a.e.Tries != 1 {
 				t.Errorf("got %v, want a failure to wait: %+v", a.err, a.e)
 			}
 			wantAnswer(t, w.get(srv.url+"/2"), "/2", 1)
@@ -513,7 +513,7 @@ func TestHTTP2Lost(t *testing.T) {
 			switch {
 			case !tt.fails:
 				wantAnswer(t, a, "/x", tt.tries)
-			case !errors.As(a.err, &e) || !e.Sent || e.Hint() == "":
+			case !errors.As(a.err, &e) || !e.MayBeApplied || e.Hint() == "":
 				t.Errorf("the error is %v (%+v), hint %q", a.err, e, e.Hint())
 			case tt.begin && (e.Step != timeline.Receive || !errors.Is(e, io.ErrUnexpectedEOF)):
 				t.Errorf("in the middle of the answer: %v", e)
@@ -842,8 +842,8 @@ func TestHTTP2GivenUpInTheWrite(t *testing.T) {
 	}()
 	a := w.do(request(t, "GET", srv.url+"/2", "").WithContext(ctx))
 	var e *Error
-	if !errors.As(a.err, &e) || !errors.Is(e, context.Canceled) || !e.Sent {
-		t.Errorf("got %v, sent %v", a.err, e.Sent)
+	if !errors.As(a.err, &e) || !errors.Is(e, context.Canceled) || !e.MayBeApplied {
+		t.Errorf("got %v, sent %v", a.err, e.MayBeApplied)
 	}
 	close(stalled.free)
 	wantAnswer(t, w.get(srv.url+"/3"), "/3", 1)

@@ -386,7 +386,7 @@ func testCancelledWhileWriting(t *testing.T, requests int) {
 // sentOf is Sent of an *Error.
 func sentOf(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Sent
+	return errors.As(err, &e) && e.MayBeApplied
 }
 
 // TestPipelineToHTTP10 is about a server whose answers say that it does not know

@@ -68,6 +68,17 @@ func TestMayRetry(t *testing.T) {
 	}
 }
 
+// wantClosedIdle checks the error of an exchange that a kept connection lost.
+func wantClosedIdle(t *testing.T, a answer) {
+	var e *Error
+	if !errors.As(a.err, &e) || !errors.Is(e, ErrServerClosedIdle) || !errors.Is(e, ErrServerClosed) {
+		t.Fatalf("got %v", a.err)
+	}
+	if !e.Sent || e.Step != timeline.Wait || e.Conn != a.e.Conn || !e.Conn.Local.IsValid() || !e.Conn.Remote.IsValid() {
+		t.Errorf("sent %v, step %v, on %+v, not %+v", e.Sent, e.Step, e.Conn, a.e.Conn)
+	}
+}
+
 // TestCutAfterRequest: a kept connection ends when the request was read, so that
 // nobody can tell whether it was applied.
 func TestCutAfterRequest(t *testing.T) {
@@ -123,8 +134,10 @@ func TestCutAfterRequest(t *testing.T) {
 				switch {
 				case tt.again && (a.err != nil || got.Load() != tt.body || a.e.Tries != 2):
 					t.Errorf("%v after %d tries, the server got %d bytes", a.err, a.e.Tries, len(fmt.Sprint(got.Load())))
-				case !tt.again && (a.err == nil || !sentOf(a.err) || a.e.Tries != 1):
+				case !tt.again && (!sentOf(a.err) || a.e.Tries != 1):
 					t.Errorf("%v after %d tries, sent: %v", a.err, a.e.Tries, sentOf(a.err))
+				case !tt.again:
+					wantClosedIdle(t, a)
 				}
 			})
 		}

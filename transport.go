@@ -58,7 +58,7 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 	x := t.begin(req, time.Now())
 	if err := x.read(req, t.Strategy); err != nil {
 		x.body.Close()
-		return nil, x.failure(timeline.Queue, false, &requestError{err})
+		return nil, x.failure(timeline.Queue, &requestError{err})
 	}
 	err := t.chooseRoute(x)
 	if err == nil {
@@ -66,14 +66,13 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		x.body.Close()
-		return nil, x.failure(timeline.Queue, false, err)
+		return nil, x.failure(timeline.Queue, err)
 	}
-	sent := false
 	for uncounted := 0; ; {
 		s, err := t.takeSlot(x)
 		if err != nil {
 			x.body.Close()
-			return nil, x.failure(stepOf(err), sent, err)
+			return nil, x.failure(stepOf(err), err)
 		}
 		x.carriedBy(s)
 		resp, err := s.conn.roundTrip(x, s)
@@ -86,7 +85,8 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 		if t.ctx.Err() != nil && !l.loss.final() {
 			l.giveUp(ErrClosed) // by Close: the server has no part in it
 		}
-		sent = sent || l.loss.sent()
+		x.wasSent = x.wasSent || l.loss.written()
+		x.mayBeApplied = x.mayBeApplied || l.loss.applicable()
 		if l.free || l.loss == lossStale {
 			uncounted++
 		}
@@ -102,7 +102,7 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 		}
 		if !again {
 			x.body.Close()
-			return nil, x.failure(l.step, sent, l.err)
+			return nil, x.failure(l.step, l.err)
 		}
 		x.note(why)
 		t.pool().retried(s, retryReason(l))
