@@ -73,7 +73,7 @@ const (
 type Connection struct {
 	timeline.Conn
 
-	Origin   string    `json:"origin"`   // "https://example.com:443"
+	Origin   string    `json:"origin"`   // as in Stats: "https://example.com:443"
 	Protocol string    `json:"protocol"` // "HTTP/1.1", "HTTP/2.0"
 	State    ConnState `json:"state"`
 	Uses     int       `json:"uses"`      // exchanges put on it so far

@@ -167,15 +167,21 @@ func TestErrors(t *testing.T) {
 		{name: "no name", url: "http://name.invalid/", want: "dns"},
 		{name: "canceled", url: url + "/hangs", ctx: canceled, want: "canceled"},
 		{name: "no header in time", url: url + "/hangs", want: "timeout"},
+		{name: "pool full", url: url + "/", want: "queue_full"},
+		{name: "no connection in time", url: url + "/", want: "queue_timeout"},
 		{name: "body cut", url: url + "/cut", want: "receive"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			base := &linger.Transport{}
-			if tt.want == "timeout" {
+			switch tt.want {
+			case "timeout":
 				base.ResponseHeaderTimeout = time.Millisecond
-			}
-			if tt.want == "dns" {
+			case "dns":
 				base.Resolve = nowhere
+			case "queue_full":
+				base.RegisterProtocol("http", refusing{linger.ErrQueueFull})
+			case "queue_timeout":
+				base.RegisterProtocol("http", refusing{linger.ErrQueueTimeout})
 			}
 			r := newRig(t, base, Options{})
 			ctx := tt.ctx
@@ -333,6 +339,13 @@ func (memory) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errForgotten
 	}
 	return &http.Response{StatusCode: 418, Body: http.NoBody}, nil
+}
+
+// refusing is a pool that is at its limit.
+type refusing struct{ why error }
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &linger.Error{Step: timeline.Queue, Err: r.why}
 }
 
 // nowhere is a resolver that knows no name.

@@ -121,9 +121,9 @@ func version(protocol string) string {
 }
 
 // errorType says in a word why a request failed: the status code of an answer that
-// is an error, "canceled", "timeout", or the phase in which it failed. err is
-// RoundTrip's; a body's is known only by the record, and by what the request's
-// context says.
+// is an error, "queue_full" and "queue_timeout" for limits of the pool, "canceled",
+// "timeout", or the phase in which it failed. err is RoundTrip's; a body's is known
+// only by the record, and by what the request's context says.
 func errorType(ctx context.Context, e *timeline.Exchange, err error) string {
 	if err == nil && e.Error == "" {
 		if e.Status >= 400 {
@@ -137,6 +137,10 @@ func errorType(ctx context.Context, e *timeline.Exchange, err error) string {
 	var limited interface{ Timeout() bool }
 	var failed *linger.Error
 	switch {
+	case errors.Is(err, linger.ErrQueueFull):
+		return "queue_full"
+	case errors.Is(err, linger.ErrQueueTimeout):
+		return "queue_timeout"
 	case errors.Is(err, context.Canceled):
 		return "canceled"
 	case errors.As(err, &limited) && limited.Timeout(): // context.DeadlineExceeded too

@@ -70,8 +70,8 @@ type Transport struct {
 // Spans of phases are called by their phase, "connect", and have linger.phase,
 // linger.cause and linger.note; linger.connection and linger.reason of the client
 // span say which connection carried it and why. Where the conventions ask for an
-// error.type, it is the status code, "timeout", "canceled", or the phase in which
-// the exchange failed: "dns".
+// error.type, it is the status code, "queue_full", "queue_timeout", "timeout",
+// "canceled", or the phase in which the exchange failed: "dns".
 //
 // The metrics are, by the conventions, http.client.request.duration (to the end of
 // the body), http.client.active_requests, http.client.request.body.size and
