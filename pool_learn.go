@@ -154,7 +154,10 @@ func (p *pool) learn(s slot, oc outcome, now time.Time) string {
 		return ""
 	}
 	pc.blamed = true
-	first := s.nth == 1 && oc.ended == exchangeCut
+	// A new connection that the server closed while nothing was on it was one too
+	// many only if it did so soon.
+	rested := oc.why == CloseByServer && now.Sub(pc.opened) >= noticeTime
+	first := s.nth == 1 && oc.ended == exchangeCut && !rested
 	switch {
 	case oc.others:
 		return o.pipelineLost(now)

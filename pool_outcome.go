@@ -2,6 +2,8 @@ package linger
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -83,10 +85,15 @@ func lossReason(l *lost) CloseReason {
 		return CloseAnnounced
 	case errors.Is(l.err, ErrHeaderTimeout):
 		return CloseTimeout
-	case cut(l.err):
+	case failedNetwork(l.err):
 		return CloseCut
 	}
 	return CloseBroken
+}
+
+// failedNetwork says whether err is the network's, and not about what came over it.
+func failedNetwork(err error) bool {
+	return cut(err) || errors.As(err, new(*net.OpError)) || errors.Is(err, io.ErrClosedPipe)
 }
 
 // retryReason sorts why a lost exchange is sent again.
@@ -126,7 +133,7 @@ func faultReason(err, gaveUp error) CloseReason {
 		return CloseByCaller
 	case gaveUp != nil, errors.Is(err, ErrBodyClosed):
 		return CloseGivenUp
-	case cut(err):
+	case failedNetwork(err):
 		return CloseCut
 	}
 	return CloseBroken

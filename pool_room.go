@@ -36,16 +36,18 @@ func (p *pool) crave(o *originPool, now time.Time) {
 	}
 }
 
-// feed orders dials for those who want them, as far as there is room.
+// feed orders dials for those who want them, as far as there is room. Exchanges
+// that wait come before connections that are opened for later.
 func (p *pool) feed(now time.Time) {
 	for len(p.hungry) > 0 {
-		o := p.hungry[0]
+		i := max(0, slices.IndexFunc(p.hungry, (*originPool).waits))
+		o := p.hungry[i]
 		owner := p.craves(o, now)
 		if owner != nil && !p.room() {
-			p.makeRoom()
+			p.makeRoom(o)
 			return
 		}
-		p.hungry = slices.Delete(p.hungry, 0, 1)
+		p.hungry = slices.Delete(p.hungry, i, i+1)
 		o.hungry = false
 		if owner != nil {
 			p.order(o, owner, now)
@@ -55,6 +57,8 @@ func (p *pool) feed(now time.Time) {
 		}
 	}
 }
+
+func (o *originPool) waits() bool { return len(o.waiters) > 0 }
 
 // order has a connection opened on behalf of owner.
 func (p *pool) order(o *originPool, owner *waiter, now time.Time) {
@@ -80,9 +84,13 @@ func (p *pool) open() int {
 }
 
 // makeRoom ends the connection that was idle for longest, unless room enough is
-// coming.
-func (p *pool) makeRoom() {
-	if pc := p.idle.oldest; pc != nil && p.states[ConnClosing] < len(p.hungry) {
+// coming. An origin whose connections are opened for later gives up none of its own.
+func (p *pool) makeRoom(o *originPool) {
+	pc := p.idle.oldest
+	for pc != nil && pc.home == o && !o.waits() {
+		pc = pc.links[ofAll].newer
+	}
+	if pc != nil && p.states[ConnClosing] < len(p.hungry) {
 		p.end(pc, CloseMadeRoom)
 	}
 }
