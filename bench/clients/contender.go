@@ -22,6 +22,7 @@ func contenders() []contender {
 		{name: baseline, takes: everything, open: openStd},
 		{name: "linger", takes: everything, open: openLinger},
 		{name: "fasthttp", takes: fasthttpTakes, open: openFasthttp},
+		{name: "bare", takes: bareTakes, open: openBare},
 	}
 }
 

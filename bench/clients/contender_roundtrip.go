@@ -25,7 +25,7 @@ func (t *tripper) close() { t.shut() }
 func openStd(sc scenario, s *server) client {
 	rt := &http.Transport{
 		MaxIdleConnsPerHost: max(sc.callers, sc.conns),
-		DisableCompression:  true, // linger does not compress either
+		DisableCompression:  true, // fasthttp does not ask for it either
 		TLSClientConfig:     s.tlsConfig(),
 		Protocols:           new(http.Protocols),
 		DialContext:         dialFor(sc),
@@ -38,9 +38,10 @@ func openStd(sc scenario, s *server) client {
 
 func openLinger(sc scenario, s *server) client {
 	rt := &linger.Transport{
-		Strategy:        strategyFor(sc),
-		TLSClientConfig: s.tlsConfig(),
-		DialContext:     dialFor(sc),
+		Strategy:           strategyFor(sc),
+		DisableCompression: true,
+		TLSClientConfig:    s.tlsConfig(),
+		DialContext:        dialFor(sc),
 	}
 	return &tripper{rt: rt, sc: sc, url: urlOf(sc, s), shut: func() { rt.Close() }}
 }

@@ -1,5 +1,5 @@
 // Command clients compares what HTTP clients cost: linger's Transport, net/http's
-// and fasthttp's, in turn in one process, against a server in another.
+// & in one process, against a server in another.
 //
 // The way of a run:
 //
