@@ -52,7 +52,10 @@ type Transport struct {
 
 	// DialContext opens a connection to "host:port" in place of linger's own
 	// dialling, which then does not look up names either: to a Unix socket, for
-	// instance. nil means that linger dials.
+	// instance. Its context has the values of the request that asked for the
+	// connection, and not its end: the connection serves whoever waits when it is
+	// there. It ends with DialTimeout and with the Transport. nil means that linger
+	// dials.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// DialTLSContext opens a connection to "host:port" and shakes hands on it, for

@@ -160,6 +160,11 @@ func (a *addresses) claim(addrs []netip.AddrPort, now time.Time) []netip.AddrPor
 	return order
 }
 
+// lateFor is how long an address that did not answer comes last. Whoever tries it
+// again first loses attemptDelay if it still does not; while it is spared, the
+// others have more to bear.
+const lateFor = 10 * time.Second
+
 func (a *addresses) connsLocked(addr netip.AddrPort) int {
 	if use := a.known[addr]; use != nil {
 		return use.conns
@@ -187,7 +192,7 @@ func (a *addresses) move(claimed, got netip.AddrPort, late []netip.AddrPort, now
 	use.conns++
 	use.lateUntil = time.Time{}
 	for _, addr := range late {
-		a.useLocked(addr).lateUntil = now.Add(learnedFor)
+		a.useLocked(addr).lateUntil = now.Add(lateFor)
 	}
 }
 

@@ -71,12 +71,12 @@ func TestAddressesAreForgotten(t *testing.T) {
 	if got := names(a.claim(both, now)); got != "4a 4b" {
 		t.Errorf("%s: on another network a may answer", got)
 	}
-	a.useLocked(address("4a")).lateUntil = now.Add(learnedFor)
+	a.useLocked(address("4a")).lateUntil = now.Add(lateFor)
 	a.leave(address("4a"))
 	a.leave(address("4b"))
-	later := now.Add(learnedFor)
+	later := now.Add(lateFor)
 	if got := names(a.claim(both, later)); got != "4a 4b" {
-		t.Errorf("%s: a minute has passed", got)
+		t.Errorf("%s: its time has passed", got)
 	}
 	a.move(address("4a"), address("4a"), nil, later)
 	for _, name := range []string{"4a", "4b", "4a", "4c"} { // more often than claimed, too

@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -64,5 +65,27 @@ func TestHangingAddress(t *testing.T) {
 	}
 	if got := strings.Join(attempts("/2"), ", "); got != good.String() {
 		t.Errorf("attempts %s, want %s alone", got, good)
+	}
+}
+
+// TestHangingDialTimesOut: when no address answers in time, the error says so as
+// net's errors do.
+func TestHangingDialTimesOut(t *testing.T) {
+	l := listenOn(t, "127.0.0.1")[0]
+	deaf := addrPort(l.Addr())
+	l.Close()
+	deafTo(t, deaf)
+	w := watch(t, Strategy{})
+	w.DialTimeout, w.BackupDelay = 100*time.Millisecond, 10*time.Millisecond
+	a := w.get("http://" + deaf.String())
+	var op *net.OpError
+	var e *Error
+	if !errors.As(a.err, &e) || e.Step != timeline.Connect || !e.Timeout() || !errors.As(a.err, &op) || op.Op != "dial" || op.Addr.String() != deaf.String() {
+		t.Errorf("got %v", a.err)
+	}
+	for _, want := range []string{deaf.String() + ": time ran out", deaf.String() + " again: time ran out"} {
+		if !strings.Contains(a.err.Error(), want) {
+			t.Errorf("%v does not tell of %s", a.err, want)
+		}
 	}
 }
