@@ -68,7 +68,8 @@ type Transport struct {
 	// not written to. The protocols that may be spoken are added to its NextProtos,
 	// or taken from them; a ServerName holds for origins, not for proxies; without a
 	// ClientSessionCache the Transport resumes sessions from one of its own, unless
-	// SessionTicketsDisabled is set.
+	// SessionTicketsDisabled is set, or VerifyPeerCertificate or
+	// GetClientCertificate, which a resumed handshake does not call.
 	TLSClientConfig *tls.Config
 
 	// Resolve returns the addresses of a host, the preferred first. nil means the

@@ -116,7 +116,7 @@ func (d *dialler) unclaim() { d.addrs.leave(d.claimed) }
 func (d *dialler) open(ctx context.Context) (conn, error) {
 	may := maySpeak(d.t.Protocols, d.t.Strategy.Protocol, d.to)
 	if !may.http1 && !may.http2 {
-		return nil, errNoProtocol
+		return nil, nothingToSpeak(d.to)
 	}
 	l, err := d.reach(ctx, may)
 	if err != nil {
@@ -134,8 +134,6 @@ func (d *dialler) open(ctx context.Context) (conn, error) {
 	}
 	return newHTTP1(d.t, l.Conn, l.wire, l.about, l.tls), nil
 }
-
-var errNoProtocol = errors.New("no protocol is left that Protocols and Strategy.Protocol both allow")
 
 // reach opens a link on which the origin listens, or a proxy that forwards.
 func (d *dialler) reach(ctx context.Context, may spoken) (*link, error) {

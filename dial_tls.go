@@ -3,6 +3,7 @@ package linger
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -44,6 +45,18 @@ func maySpeak(set *http.Protocols, want Protocol, to route) spoken {
 	s.http2 = s.http2 && want != HTTP10 && want != HTTP11 && !to.http1 && !to.forwards()
 	s.http2 = s.http2 && (secure || !s.http1)
 	return s
+}
+
+// nothingToSpeak is the error where no protocol may be spoken on a route.
+func nothingToSpeak(to route) error {
+	const why = ", and Protocols and Strategy.Protocol do not both allow "
+	switch {
+	case to.forwards():
+		return errors.New("a proxy that forwards requests speaks HTTP/1" + why + "that")
+	case to.http1:
+		return errors.New("a WebSocket begins in HTTP/1" + why + "that")
+	}
+	return fmt.Errorf("it is to be reached by %s%sany protocol for it", to.scheme, why)
 }
 
 // agreed says whether HTTP/2 is to be spoken on a connection on which ALPN agreed
@@ -89,8 +102,8 @@ func (t *Transport) tlsConfig(host string, may spoken, proxy bool) *tls.Config {
 	if ip, err := netip.ParseAddr(cfg.ServerName); err == nil {
 		cfg.ServerName = ip.WithZone("").String() // no certificate names a zone
 	}
-	if cfg.ClientSessionCache == nil {
-		cfg.ClientSessionCache = t.sessions
+	if cfg.ClientSessionCache == nil && cfg.VerifyPeerCertificate == nil && cfg.GetClientCertificate == nil {
+		cfg.ClientSessionCache = t.sessions // a resumed handshake would not call those functions
 	}
 	cfg.NextProtos = may.offers(cfg.NextProtos)
 	return cfg

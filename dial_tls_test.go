@@ -56,6 +56,19 @@ func TestMaySpeak(t *testing.T) {
 	}
 }
 
+// TestNothingToSpeak says what wanted which protocol.
+func TestNothingToSpeak(t *testing.T) {
+	for want, to := range map[string]route{
+		"proxy":     {origin: origin{scheme: "http"}, proxy: "http://p"},
+		"WebSocket": {origin: origin{"https", "h:443"}, http1: true},
+		"by http,":  {origin: origin{"http", "h:80"}},
+	} {
+		if err := nothingToSpeak(to); !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}
+
 // TestAgreed: what is spoken after ALPN, and what must not be.
 func TestAgreed(t *testing.T) {
 	for _, tt := range []struct {
@@ -106,8 +119,8 @@ func TestProtocols(t *testing.T) {
 		{func(p *http.Protocols) { p.SetHTTP2(true) }, true, "HTTP/2.0", ""},
 		{func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }, false, "HTTP/2.0", ""},
 		{func(p *http.Protocols) { p.SetUnencryptedHTTP2(true); p.SetHTTP1(true) }, false, "HTTP/1.1", ""},
-		{func(p *http.Protocols) { p.SetHTTP2(true) }, false, "", "no protocol is left"},
-		{func(*http.Protocols) {}, true, "", "no protocol is left"},
+		{func(p *http.Protocols) { p.SetHTTP2(true) }, false, "", "do not both allow any protocol"},
+		{func(*http.Protocols) {}, true, "", "do not both allow any protocol"},
 	} {
 		var set http.Protocols
 		tt.set(&set)
@@ -255,6 +268,12 @@ func TestSessionsAreResumed(t *testing.T) {
 	}{
 		{"by default", func(*tls.Config) {}, true},
 		{"from the caller's cache", func(c *tls.Config) { c.ClientSessionCache = tls.NewLRUClientSessionCache(1) }, true},
+		{"who verifies is asked each time", func(c *tls.Config) {
+			c.VerifyPeerCertificate = func([][]byte, [][]*x509.Certificate) error { return nil }
+		}, false},
+		{"who has certificates is asked each time", func(c *tls.Config) {
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &tls.Certificate{}, nil }
+		}, false},
 		{"not to", func(c *tls.Config) { c.SessionTicketsDisabled = true }, false},
 	} {
 		w := watch(t, named(t, "serial"))
