@@ -75,10 +75,10 @@ var faultyWorlds = []struct {
 // tight sets every limit that a Transport has, each so low that it is met.
 func tight(t *Transport) {
 	t.MaxConns, t.MaxIdleConns, t.MaxIdleConnsPerOrigin = 10, 6, 2
-	t.MaxWaiting, t.QueueTimeout = 3*faultyCallers/faultyOrigins, 100*time.Millisecond
+	t.MaxWaiting, t.QueueTimeout = 3*faultyCallers/faultyOrigins, 300*time.Millisecond
 	t.MaxConnAge, t.Jitter = 50*time.Millisecond, 1
 	t.Strategy.Exchanges, t.Strategy.Reuse = 20, RoundRobin
-	t.ResponseHeaderTimeout = 20 * time.Millisecond
+	t.ResponseHeaderTimeout = 100 * time.Millisecond
 }
 
 func TestFaults(t *testing.T) {
@@ -174,8 +174,13 @@ func (r *faultRun) run() {
 // watchLimits looks at the statistics again and again, until it is told to end.
 func (r *faultRun) watchLimits(done, ended chan bool) {
 	defer close(ended)
+	last := int64(0)
 	for tick := time.NewTicker(time.Millisecond); ; <-tick.C {
 		s := r.w.Stats()
+		if s.Exchanges != last {
+			last = s.Exchanges
+			r.disturb(last)
+		}
 		if limit := r.w.MaxConns; limit > 0 && s.Open+s.Dialling > limit {
 			r.t.Errorf("%d connections open and %d dialled, more than %d", s.Open, s.Dialling, limit)
 		}
@@ -188,6 +193,18 @@ func (r *faultRun) watchLimits(done, ended chan bool) {
 			return
 		default:
 		}
+	}
+}
+
+// disturb does now and then what the owner of a Transport may do at any time, where
+// there are limits.
+func (r *faultRun) disturb(n int64) {
+	switch {
+	case r.w.MaxConns == 0:
+	case n%31 == 0:
+		r.w.CloseIdleConnections()
+	case n%47 == 0:
+		r.w.NetworkChanged()
 	}
 }
 
