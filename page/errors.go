@@ -66,12 +66,8 @@ var hints = []struct {
 	text string
 }{
 	{StepURL, nil, "an address looks like http://example.com/path"},
-	{StepFind, ErrTooManyObjects, "--max-objects allows more"},
-	{StepRequest, ErrTooManyBytes, "--max-bytes allows more"},
-	{StepBody, ErrTooManyBytes, "--max-bytes allows more"},
-	{StepRedirect, ErrTooManyRedirects, "--max-redirects allows more"},
-	{StepRedirect, ErrRedirectLoop, "the server leads in a circle: it may want a cookie or another header field, which -H adds"},
-	{StepDecode, nil, "the server codes the body in a way of its own: -H 'Accept-Encoding: identity' asks for it uncoded"},
+	{StepRedirect, ErrRedirectLoop, "the server leads in a circle: it may want a cookie or another header field"},
+	{StepDecode, nil, "the server codes the body in a way of its own"},
 }
 
 // A RedirectError is a chain of redirects that was not followed to its end. It

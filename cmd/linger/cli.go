@@ -144,15 +144,6 @@ func hintLine(err error) string {
 	return ""
 }
 
-// hintOf is the hint that an error carries, if any.
-func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
-
 func find(name string) *command {
 	for _, c := range commands() {
 		if c.name == name {
