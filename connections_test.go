@@ -238,6 +238,23 @@ func TestConnectionAsJSON(t *testing.T) {
 	}
 }
 
+// TestStatsAsJSON: the counts of all origins stand on the level of the whole, and
+// times say their unit.
+func TestStatsAsJSON(t *testing.T) {
+	text, err := json.Marshal(Stats{
+		Counts:  Counts{Open: 1, WaitTime: 5 * time.Microsecond, Closed: map[CloseReason]int64{CloseMadeRoom: 2}},
+		Origins: map[string]Counts{"http://a:80": {Open: 1}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`{"open":1,"idle":0,`, `"wait_time_ns":5000`, `"closed":{"made room":2}`, `"origins":{"http://a:80":{"open":1`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}
+
 func TestConnStateWords(t *testing.T) {
 	for s := ConnIdle; s <= ConnGone; s++ {
 		text, err := s.MarshalText()
