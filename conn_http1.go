@@ -313,7 +313,7 @@ func whyClose(x *exchange, head *http1.Response, f http1.Framing, announced stri
 	switch {
 	case f.MustClose != "":
 		return f.MustClose
-	case x.closes:
+	case x.closes || x.last:
 		return "linger asked for it"
 	case tunnels(x, head.Status):
 		return "it has become a tunnel"

@@ -220,7 +220,7 @@ func appendHead(b []byte, x *exchange, s Strategy) []byte {
 		b = appendField(b, "Proxy-Authorization", x.proxyAuth)
 	}
 	b = appendFraming(b, req, x.length)
-	if x.closes && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
+	if (x.closes || x.last) && s.Protocol != HTTP10 && !http1.HasToken(req.Header["Connection"], "close") {
 		b = appendField(b, "Connection", "close")
 	}
 	b = appendFields(b, req.Header)

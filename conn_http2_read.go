@@ -40,10 +40,22 @@ func (c *http2Conn) ended(err error) {
 	c.restLocked()
 	c.mu.Unlock()
 	c.net.Close()
-	c.t.carryOut(c.t.pool().drop(time.Now(), c.pooled))
+	c.t.carryOut(c.t.pool().ended(c.pooled, http2CloseReason(err), time.Now()))
 	for _, st := range streams {
 		st.lose(err)
 	}
+}
+
+// http2CloseReason sorts why a connection has ended; empty if that depends on what
+// it carried.
+func http2CloseReason(err error) CloseReason {
+	switch {
+	case errors.Is(err, errPingTimeout):
+		return CloseTimeout
+	case errors.As(err, new(http2.ConnectionError)), errors.Is(err, ErrNoHTTP2):
+		return CloseBroken
+	}
+	return ""
 }
 
 // lastWordLocked is why the connection has ended, if the server said why.

@@ -30,6 +30,7 @@ type exchange struct {
 	target  string // of the request line
 	length  int64  // of the request's body, -1 if it is not known
 	closes  bool   // the request says that the connection ends with it
+	last    bool   // so it does in this try, as the connection's last
 	gzip    bool   // linger asks for gzip by itself, and decodes it
 
 	proxyAuth string // the value of Proxy-Authorization, for a proxy that forwards
@@ -113,6 +114,7 @@ func (x *exchange) carriedBy(s slot) {
 	defer x.mu.Unlock()
 	x.Tries++
 	x.Conn, x.Nth, x.Reason = s.conn.about(), s.nth, s.reason
+	x.last = s.last && !x.traits.alone
 	if s.dial != nil {
 		s.dial.tell(&x.Exchange)
 	}

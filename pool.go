@@ -41,6 +41,7 @@ type slot struct {
 	*pooled
 	nth    int         // how many-th exchange on the connection, from 1
 	rested bool        // the connection was there before: much may have happened to it
+	last   bool        // the connection's last, and nothing can stand behind it: the server may be told
 	reason string      // why this connection
 	dial   *dialRecord // how it was opened, for the first exchange on it
 	at     time.Time   // when it was lent; zero if the exchange has waited for it
@@ -205,6 +206,7 @@ func (p *pool) lend(pc *pooled, x *exchange, reason string, now time.Time) slot 
 	pc.home.exchanges++
 	p.move(pc, ConnActive)
 	s := slot{pooled: pc, nth: pc.used, rested: rested, reason: reason, dial: pc.dial}
+	s.last = pc.spent() && !pc.conn.multiplexed() && p.strategy.depth() == 1
 	pc.dial = nil
 	return s
 }

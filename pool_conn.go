@@ -113,7 +113,7 @@ func (p *pool) rest(pc *pooled) {
 		return
 	}
 	p.move(pc, ConnClosing)
-	if p.announced(pc) {
+	if pc.announced() {
 		p.todo().finish = append(p.todo().finish, pc)
 	} else {
 		p.todo().closing = append(p.todo().closing, pc)
@@ -144,14 +144,8 @@ func (p *pool) end(pc *pooled, why CloseReason) {
 
 // announced says whether both sides know that a connection ends: whoever waits
 // for the server to close first does not wait in vain.
-func (p *pool) announced(pc *pooled) bool {
-	switch pc.why {
-	case CloseAnnounced, CloseAsked:
-		return true
-	case CloseExchanges:
-		return p.strategy.lifetime() == 1
-	}
-	return false
+func (pc *pooled) announced() bool {
+	return pc.why == CloseAnnounced || pc.why == CloseAsked || pc.why == CloseExchanges
 }
 
 // A rank is a connection's place in an idleList.

@@ -18,26 +18,42 @@ func (p *pool) leaves(pc *pooled, why CloseReason, now time.Time) *todo {
 	return p.wanted()
 }
 
-// drop takes out connections that have ended, so that others may be opened in
-// their place.
-func (p *pool) drop(now time.Time, gone ...*pooled) *todo {
+// drop takes out connections that have been closed, so that others may be opened
+// in their place.
+func (p *pool) drop(now time.Time, closed ...*pooled) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, pc := range gone {
-		if pc.why == "" {
-			pc.why = CloseByServer
-			if pc.inFlight > 0 {
-				pc.why = CloseCut
-			}
-		}
-		if p.move(pc, ConnGone) {
-			pc.home.leftAt = now
-			pc.home.addrs.leave(pc.conn.about().Remote)
-		}
-		p.dispatch(pc.home, now)
-		p.remindEmpty(pc.home, now)
+	for _, pc := range closed {
+		p.gone(pc, "", now)
 	}
 	return p.wanted()
+}
+
+// ended is drop for a connection that has ended by itself, for a reason that may be
+// known.
+func (p *pool) ended(pc *pooled, why CloseReason, now time.Time) *todo {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone(pc, why, now)
+	return p.wanted()
+}
+
+func (p *pool) gone(pc *pooled, why CloseReason, now time.Time) {
+	switch {
+	case pc.why != "":
+	case why != "":
+		pc.why = why
+	case pc.inFlight > 0:
+		pc.why = CloseCut
+	default:
+		pc.why = CloseByServer
+	}
+	if p.move(pc, ConnGone) {
+		pc.home.leftAt = now
+		pc.home.addrs.leave(pc.conn.about().Remote)
+	}
+	p.dispatch(pc.home, now)
+	p.remindEmpty(pc.home, now)
 }
 
 // kick serves the waiters of a connection's origin: its capacity may have grown.

@@ -257,7 +257,7 @@ func TestKeepAliveHint(t *testing.T) {
 				if tt.keeps < 0 {
 					return
 				}
-				time.Sleep(tt.keeps)
+				time.Sleep(max(tt.keeps, closeWait))
 				synctest.Wait()
 				if s := w.Stats(); s.Open != 0 || s.Closed[CloseIdle]+s.Closed[CloseExchanges] != 1 {
 					t.Errorf("%v after the last exchange: %+v", tt.keeps, s.Counts)
@@ -491,4 +491,31 @@ func TestFailedDialFailsItsOwn(t *testing.T) {
 	default:
 		t.Error("the first in line did not get the second's connection")
 	}
+}
+
+// TestLastExchangeSaysSo: "A client that does not wish to maintain a persistent
+// connection beyond the current request SHOULD send a "close" connection option" —
+// https://www.rfc-editor.org/rfc/rfc9112#section-9.6. The server closes first, and
+// holds the TIME_WAIT.
+func TestLastExchangeSaysSo(t *testing.T) {
+	limited(t, func(tr *Transport) { tr.Strategy.Exchanges = 3 }, func(t *testing.T, w *watched, dialled *atomic.Int32) {
+		var closes []bool
+		piped(w, func(p *peer) {
+			for req := p.request(); req != nil; req = p.request() {
+				closes = append(closes, req.Close)
+				p.answer("ok")
+				if req.Close {
+					return
+				}
+			}
+		})
+		for range 7 {
+			w.get("http://a.test/")
+			synctest.Wait()
+		}
+		if got, want := fmt.Sprint(closes), "[false false true false false true false]"; got != want {
+			t.Errorf("the requests said %s, want %s", got, want)
+		}
+		w.wantClosed(CloseExchanges, 2)
+	})
 }

@@ -117,7 +117,7 @@ func closesBehind(x *exchange, head *http1.Response, f http1.Framing) CloseReaso
 		return CloseBroken
 	case tunnels(x, head.Status):
 		return CloseHandedOver
-	case x.t.Strategy.lifetime() == 1:
+	case x.last, x.t.Strategy.lifetime() == 1:
 		return CloseExchanges
 	case x.closes:
 		return CloseAsked

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 func TestOutcomeOf(t *testing.T) {
@@ -58,6 +60,22 @@ func TestRetryReason(t *testing.T) {
 	} {
 		if got := retryReason(&tt.l); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.l, got, tt.want)
+		}
+	}
+}
+
+func TestHTTP2CloseReason(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want CloseReason
+	}{
+		{errPingTimeout, CloseTimeout},
+		{fmt.Errorf("x: %w", http2.ConnectionError(http2.ErrCodeProtocol)), CloseBroken},
+		{fmt.Errorf("%w: it answers in HTTP/1", ErrNoHTTP2), CloseBroken},
+		{ErrServerClosed, ""}, // CloseByServer or CloseCut, as it was idle or not
+	} {
+		if got := http2CloseReason(tt.err); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)
 		}
 	}
 }
