@@ -99,6 +99,7 @@ func (c *client) trust(file string) error {
 func (c *client) transport(s linger.Strategy) *linger.Transport {
 	return &linger.Transport{
 		Strategy:              s,
+		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       c.tls,
 		Resolve:               c.lookUp,
 		ResponseHeaderTimeout: headerTimeout,

@@ -42,7 +42,8 @@ func getCommand() *command {
 The page is loaded as a browser's preload scanner does it: images, style sheets
 and scripts are requested while the document is still arriving. Scripts are not
 run. What fails is told; everything else is still fetched. An answer that says
-404 is an answer, and no failure.`,
+404 is an answer, and no failure. Proxies are those that HTTP_PROXY, HTTPS_PROXY
+and NO_PROXY name; this machine's own addresses are reached without.`,
 		flags: fs,
 		run:   f.run,
 	}
