@@ -443,16 +443,17 @@ func TestStreamsOverSeveralConnections(t *testing.T) {
 func TestLearnedLimitIsForgotten(t *testing.T) {
 	limited(t, func(*Transport) {}, func(t *testing.T, w *watched, dialled *atomic.Int32) {
 		open := w.DialContext
-		refusing := true
+		var refusing atomic.Bool
+		refusing.Store(true)
 		w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if refusing && dialled.Load() > 0 {
+			if refusing.Load() && dialled.Load() > 0 {
 				return nil, opError("connect", syscall.ECONNREFUSED)
 			}
 			return open(ctx, network, addr)
 		}
 		held := w.hold("http://a.test/0")
 		waits := w.start(request(t, "GET", "http://a.test/1", ""))[0]
-		refusing = false
+		refusing.Store(false)
 		a := mustSay(t, waits, "/1")
 		if a.e.Duration != learnedFor {
 			t.Errorf("it took %v", a.e.Duration)
