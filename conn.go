@@ -26,6 +26,9 @@ type conn interface {
 	// about names it.
 	about() timeline.Conn
 
+	// network is what HTTP is put on: TCP, or TLS over it.
+	network() net.Conn
+
 	// below is the socket it stands on, nil if that is not known.
 	below() *wire
 

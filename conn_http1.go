@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,7 @@ func newHTTP1(t *Transport, c net.Conn, w *wire, name timeline.Conn, state *tls.
 
 func (c *http1Conn) about() timeline.Conn { return c.name }
 func (c *http1Conn) below() *wire         { return wireBelow(c.net) }
+func (c *http1Conn) network() net.Conn    { return c.net }
 func (c *http1Conn) multiplexed() bool    { return false }
 func (c *http1Conn) capacity() int        { return c.t.Strategy.depth() }
 func (c *http1Conn) pooledAs(p *pooled)   { c.pooled = p }
@@ -176,6 +178,7 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 		c.limitHeader()
 	}
 	limit := c.t.maxHeader()
+	c.awaitFirst(x)
 	for {
 		head, size, first, err := c.readHead(limit)
 		if err != nil {
@@ -192,8 +195,14 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 		if head.Status == http.StatusSwitchingProtocols {
 			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, loss: lossAnswered}
 		}
+		if err := x.hooks.got1xx(head.Status, textproto.MIMEHeader(head.Header), expects(x.req)); err != nil {
+			return nil, &lost{err: err, step: timeline.Wait, written: true, answered: true}
+		}
 		if head.Status == http.StatusContinue {
 			tn.body.proceed()
+		}
+		if x.hooks.takes1xx() {
+			continue // their number is the caller's to bound
 		}
 		// "A client MUST be able to parse one or more 1xx responses received
 		// prior to a final response" — RFC 9110 §15.2. Together they are bounded.
@@ -201,6 +210,21 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 			return nil, &lost{err: ErrHeaderTooLarge, step: timeline.Wait, loss: lossAnswered}
 		}
 	}
+}
+
+// awaitFirst tells the caller's hooks, if there are any, of the first octet of an
+// answer. What goes wrong is for readHead to find.
+func (c *http1Conn) awaitFirst(x *exchange) {
+	if x.hooks.ClientTrace == nil {
+		return
+	}
+	if c.in.len() == 0 {
+		if err := c.in.fill(c.net); err != nil {
+			c.in.fault = err
+			return
+		}
+	}
+	x.hooks.gotFirstResponseByte()
 }
 
 // limitHeader gives the response's head its time, from now.

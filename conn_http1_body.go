@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -234,7 +235,19 @@ func (b *http1Body) finishLocked(why string, err error) {
 	oc.others = others
 	now := time.Now()
 	b.x.note(c.t.releaseAt(b.s, oc, now))
+	b.tellKept(why)
 	b.x.endAt(now, b.taken, err)
+}
+
+// tellKept tells the caller's hooks whether the connection is kept, unless none is
+// by the strategy.
+func (b *http1Body) tellKept(why string) {
+	switch {
+	case why == "":
+		b.x.hooks.putIdleConn(nil)
+	case b.c.t.Strategy.lifetime() != 1:
+		b.x.hooks.putIdleConn(errors.New(why))
+	}
 }
 
 // outcome is what the pool is told of an exchange that was answered. why is why the

@@ -48,7 +48,8 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	}
 	whole := length == 0 || inline
 	rested := s.rested || t.nth > 1
-	if whole && t.first && c.swap != nil {
+	x.hooks.wroteHead(c.out[:head])
+	if whole && t.first && c.swap != nil && x.hooks.ClientTrace == nil {
 		return c.swapHeads(x, t, head, rested)
 	}
 	if t.first && rested {
@@ -57,6 +58,9 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 		}
 	}
 	n, err := c.net.Write(c.out)
+	if whole || err != nil {
+		x.hooks.wroteRequest(err)
+	}
 	if err := c.wrote(t, n, err); err != nil {
 		x.sent(head, n)
 		return err

@@ -1,7 +1,9 @@
 package linger
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,10 +49,21 @@ func (b *bodySender) run() {
 		b.awaitContinue()
 	}
 	whole, fault := b.copy()
+	b.x.hooks.wroteRequest(cmp.Or(fault, notWhole(whole)))
 	if b.end(whole, fault) {
 		b.c.interrupt() // half a request cannot be taken back
 	}
 }
+
+// notWhole is the error of a request that was not written whole.
+func notWhole(whole bool) error {
+	if whole {
+		return nil
+	}
+	return errNotWhole
+}
+
+var errNotWhole = errors.New("the request was not sent whole")
 
 // closeBody closes the body when the sender has ended by itself. Who stops it
 // closes the body, or sends it once more.
@@ -74,6 +87,7 @@ func (b *bodySender) giveUp() {
 // SHOULD NOT wait for an indefinite period before sending the content" — RFC
 // 9110 §10.1.1.
 func (b *bodySender) awaitContinue() {
+	b.x.hooks.wait100Continue()
 	limit := b.c.t.expectTimeout()
 	b.mu.Lock()
 	if !b.head && !b.stopped {

@@ -96,6 +96,7 @@ func (t *Transport) newHTTP2(nc net.Conn, name timeline.Conn, state *tls.Connect
 
 func (c *http2Conn) about() timeline.Conn { return c.name }
 func (c *http2Conn) below() *wire         { return wireBelow(c.net) }
+func (c *http2Conn) network() net.Conn    { return c.net }
 func (c *http2Conn) multiplexed() bool    { return true }
 
 // capacity implements conn. It is what the peer's SETTINGS allow, less the

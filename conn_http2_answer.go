@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"strconv"
 	"time"
 
@@ -136,6 +137,10 @@ func (c *http2Conn) fieldBlock(b *headBlock) error {
 	case st.headed:
 		return c.trailers(st, b)
 	}
+	if !st.begun {
+		st.begun = true
+		st.x.hooks.gotFirstResponseByte()
+	}
 	st.headRoom -= b.listed
 	status, ok := b.status()
 	switch {
@@ -146,7 +151,7 @@ func (c *http2Conn) fieldBlock(b *headBlock) error {
 		// status code" — RFC 9113 §8.6.
 		return malformed(fmt.Sprintf("an interim response with status %d that ends the stream or switches protocols", status))
 	case status < 200:
-		return c.interim(st, status)
+		return c.interim(st, b, status)
 	}
 	return c.final(st, b, status)
 }
@@ -169,8 +174,21 @@ func (b *headBlock) status() (code int, ok bool) {
 	return code, code > 0
 }
 
-// interim takes in a 1xx response.
-func (c *http2Conn) interim(st *stream, status int) error {
+// interim takes in a 1xx response. An error of the caller's hook ends the stream.
+func (c *http2Conn) interim(st *stream, b *headBlock, status int) error {
+	var err error
+	if st.x.hooks.ClientTrace != nil {
+		err = st.x.hooks.got1xx(status, textproto.MIMEHeader(b.header()), expects(st.x.req))
+	}
+	if st.x.hooks.takes1xx() {
+		st.headRoom = c.cfg.headerList // their number is the caller's to bound
+	}
+	if err != nil {
+		c.forget(st, http2.ErrCodeCancel, false, false)
+		st.fail(err, processed)
+		c.list(st)
+		return nil
+	}
 	st.mu.Lock()
 	st.answered = true
 	st.mu.Unlock()

@@ -152,12 +152,15 @@ func (c *http2Conn) encode(name, value string) {
 
 // encodeHead encodes a request's head: "All pseudo-header fields … MUST appear in
 // a field block before all regular field lines" — RFC 9113 §8.3.
-func (c *http2Conn) encodeHead(x *exchange) {
-	c.encode(":method", x.Method)
-	c.encode(":scheme", x.req.URL.Scheme)
-	c.encode(":authority", x.host)
-	c.encode(":path", x.target)
-	eachField(x, c.encode)
+func (c *http2Conn) encodeHead(x *exchange) { eachInHead(x, c.encode) }
+
+// eachInHead yields what stands in a request's head, in its order.
+func eachInHead(x *exchange, yield func(name, value string)) {
+	yield(":method", x.Method)
+	yield(":scheme", x.req.URL.Scheme)
+	yield(":authority", x.host)
+	yield(":path", x.target)
+	eachField(x, yield)
 }
 
 // headSize is a request's head as SETTINGS_MAX_HEADER_LIST_SIZE counts it: "the

@@ -34,6 +34,7 @@ type stream struct {
 	fate     fate
 
 	// These belong to readLoop.
+	begun    bool // a head has come, be it an interim one
 	headed   bool // the final head has come
 	headRoom int  // octets left for heads
 	listed   bool // it is in due
@@ -80,6 +81,7 @@ func (st *stream) roundTrip() (*http.Response, error) {
 	if err := st.c.begin(st); err != nil {
 		return nil, err
 	}
+	st.x.hooks.wroteHTTP2Head(st.x)
 	if st.up == nil {
 		st.x.body.Close()
 	} else if !st.c.t.admit() {
@@ -91,6 +93,7 @@ func (st *stream) roundTrip() (*http.Response, error) {
 	st.c.flush()
 	if st.up == nil {
 		st.x.advance(timeline.Send, timeline.Wait)
+		st.x.hooks.wroteRequest(nil)
 	}
 	resp, err := st.await()
 	if err != nil {

@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -45,6 +46,7 @@ func (u *upload) run() {
 		u.fault = err
 	}
 	c.mu.Unlock()
+	u.st.x.hooks.wroteRequest(cmp.Or(err, notWhole(!stopped)))
 	switch {
 	case stopped: // who stopped it closes the body, or sends it once more
 	case err != nil:
@@ -84,6 +86,7 @@ func (u *upload) awaitContinue() {
 	}
 	u.st.x.advance(timeline.Send, timeline.Wait)
 	u.st.x.note("for 100 (Continue)")
+	u.st.x.hooks.wait100Continue()
 	timer := time.NewTimer(max(0, c.t.expectTimeout()))
 	defer timer.Stop()
 	for waiting := true; waiting; {

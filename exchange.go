@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type exchange struct {
 	ctx     context.Context
 	body    *requestBody // nil if the request has none; a new one for each try that needs it
 	traits  traits
+	hooks   hooks // the caller's
 	urgency int
 	origin  origin
 	route   route  // how it is reached: whose connections serve the exchange
@@ -49,6 +51,7 @@ type exchange struct {
 // begin starts the record of a request that was handed over now.
 func (t *Transport) begin(req *http.Request, now time.Time) *exchange {
 	x := &exchange{t: t, req: req, ctx: req.Context(), body: bodyOf(req)}
+	x.hooks = hooks{httptrace.ContextClientTrace(x.ctx)}
 	x.Number = int(t.exchanges.Add(1))
 	t.underWay.Add(1)
 	x.Method = methodOf(req)

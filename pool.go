@@ -39,12 +39,13 @@ func (o origin) String() string { return o.scheme + "://" + o.addr }
 // A slot is the right to put one exchange on one connection now.
 type slot struct {
 	*pooled
-	nth    int         // how many-th exchange on the connection, from 1
-	rested bool        // the connection was there before: much may have happened to it
-	last   bool        // the connection's last, and nothing can stand behind it: the server may be told
-	reason string      // why this connection
-	dial   *dialRecord // how it was opened, for the first exchange on it
-	at     time.Time   // when it was lent; zero if the exchange has waited for it
+	nth    int           // how many-th exchange on the connection, from 1
+	rested bool          // the connection was there before: much may have happened to it
+	last   bool          // the connection's last, and nothing can stand behind it: the server may be told
+	reason string        // why this connection
+	dial   *dialRecord   // how it was opened, for the first exchange on it
+	at     time.Time     // when it was lent; zero if the exchange has waited for it
+	idle   time.Duration // how long the connection had nothing on it
 }
 
 // originPool is what the pool knows of one origin.
@@ -197,6 +198,10 @@ func (p *pool) abandon(w *waiter, now time.Time) (*todo, bool) {
 // lend counts a slot of pc as taken.
 func (p *pool) lend(pc *pooled, x *exchange, reason string, now time.Time) slot {
 	rested := pc.used > 0 || now.After(pc.lastUsed)
+	var idle time.Duration
+	if pc.inFlight == 0 {
+		idle = now.Sub(pc.lastUsed)
+	}
 	pc.inFlight++
 	pc.used++
 	pc.lastUsed = later(pc.lastUsed, now) // now was read before the mutex was had
@@ -205,7 +210,7 @@ func (p *pool) lend(pc *pooled, x *exchange, reason string, now time.Time) slot 
 	pc.turn = p.lent
 	pc.home.exchanges++
 	p.move(pc, ConnActive)
-	s := slot{pooled: pc, nth: pc.used, rested: rested, reason: reason, dial: pc.dial}
+	s := slot{pooled: pc, nth: pc.used, rested: rested, reason: reason, dial: pc.dial, idle: idle}
 	s.last = pc.spent() && !pc.conn.multiplexed() && p.strategy.depth() == 1
 	pc.dial = nil
 	return s

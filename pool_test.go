@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type fakeConn struct {
 
 func (c *fakeConn) roundTrip(*exchange, slot) (*http.Response, error) { panic("not of this test") }
 func (c *fakeConn) multiplexed() bool                                 { return c.streams > 0 }
+func (c *fakeConn) network() net.Conn                                 { return nil }
 func (c *fakeConn) about() timeline.Conn                              { return timeline.Conn{Number: c.number} }
 func (c *fakeConn) below() *wire                                      { return nil }
 func (c *fakeConn) pooledAs(pc *pooled)                               { c.pc = pc }

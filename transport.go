@@ -69,12 +69,14 @@ func (t *Transport) carry(req *http.Request) (*http.Response, error) {
 		return nil, x.failure(timeline.Queue, err)
 	}
 	for uncounted := 0; ; {
+		x.hooks.getConn(x)
 		s, err := t.takeSlot(x)
 		if err != nil {
 			x.body.Close()
 			return nil, x.failure(stepOf(err), err)
 		}
 		x.carriedBy(s)
+		x.hooks.gotConn(s)
 		resp, err := s.conn.roundTrip(x, s)
 		if err == nil {
 			return x.decoded(resp), nil
