@@ -168,7 +168,7 @@ func TestClientTimeout(t *testing.T) {
 				resp.Body.Close()
 			}
 			var timeout net.Error
-			if !errors.As(err, &timeout) || !timeout.Timeout() {
+			if !errors.As(err, &timeout) || !timeout.Timeout() || !strings.Contains(err.Error(), "Client.Timeout") {
 				t.Errorf("after %q: %v", head, err)
 			}
 		})

@@ -162,7 +162,7 @@ func TestLateSenderWritesNoSpan(t *testing.T) {
 	req.Header.Set("Expect", "100-continue")
 	x := tr.begin(req, time.Now())
 	b := (&http1Conn{t: tr}).newBodySender(x, 1)
-	b.answered(401)
+	b.answered(401, false)
 	x.enter(timeline.Receive, timeline.Unknown)
 	b.awaitContinue()
 	if x.phase() != timeline.Receive {

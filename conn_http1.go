@@ -186,7 +186,7 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 		}
 		x.answered(&head, size, first)
 		if x.final(head.Status) {
-			tn.body.answered(head.Status)
+			tn.body.answered(head.Status, http1.CloseReason(head.Minor, head.Header) != "")
 			if c.t.ResponseHeaderTimeout > 0 {
 				c.setReadDeadline(time.Time{})
 			}
@@ -196,7 +196,7 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 			return nil, &lost{err: errors.New("the server switched protocols unasked"), step: timeline.Wait, loss: lossAnswered}
 		}
 		if err := x.hooks.got1xx(head.Status, textproto.MIMEHeader(head.Header), expects(x.req)); err != nil {
-			return nil, &lost{err: err, step: timeline.Wait, written: true, answered: true}
+			return nil, &lost{err: err, step: timeline.Wait, loss: lossAnswered}
 		}
 		if head.Status == http.StatusContinue {
 			tn.body.proceed()

@@ -263,10 +263,12 @@ func appendFields(b []byte, h http.Header) []byte {
 	slices.Sort(names)
 	for _, name := range names {
 		for _, v := range h[name] {
-			if name == "User-Agent" && v == "" {
-				continue // asked for none
+			if name != "User-Agent" || v != "" { // an empty one asks for none
+				b = appendField(b, name, v)
 			}
-			b = appendField(b, name, v)
+			if name == "User-Agent" {
+				break // there is one (RFC 9110 §10.1.5)
+			}
 		}
 	}
 	return b

@@ -126,16 +126,16 @@ func (b *bodySender) decideLocked() {
 }
 
 // answered tells that the final response has come. It ends the wait for 100
-// (Continue): a server that has not asked for the body and answers with an error
-// does not get it.
-func (b *bodySender) answered(status int) {
+// (Continue): a server that has not asked for the body and answers with an error,
+// or closes the connection behind its answer, does not get it.
+func (b *bodySender) answered(status int, closes bool) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.head = true
-	if b.expects && !b.over && status >= 300 {
+	if b.expects && !b.over && (status >= 300 || closes) {
 		b.stopped = true
 	}
 	b.decideLocked()

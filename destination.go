@@ -61,9 +61,9 @@ func readDestination(u *url.URL) (*destination, error) {
 	written := inASCII(u.Host)
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("unsupported scheme %q: want http or https", u.Scheme)
+		return nil, fmt.Errorf("unsupported protocol scheme %q: want http or https", u.Scheme)
 	case host == "":
-		return nil, errors.New("URL without a host")
+		return nil, errors.New("no Host in request URL")
 	case !httpguts.ValidHostHeader(written):
 		return nil, fmt.Errorf("invalid host %q", u.Host)
 	}

@@ -138,8 +138,12 @@ func (d *dialler) handshake(ctx context.Context, c *tls.Conn) (tls.ConnectionSta
 	start := time.Now()
 	limited, cancel := context.WithTimeout(ctx, limit(d.t.TLSHandshakeTimeout, defaultTLSTimeout))
 	err := c.HandshakeContext(limited)
-	if err != nil && limited.Err() == context.DeadlineExceeded && ctx.Err() == nil {
+	switch r := (tls.RecordHeaderError{}); {
+	case err == nil:
+	case limited.Err() == context.DeadlineExceeded && ctx.Err() == nil:
 		err = errTLSTimeout
+	case errors.As(err, &r) && string(r.RecordHeader[:]) == "HTTP/":
+		err = fmt.Errorf("%w: %w", http.ErrSchemeMismatch, err)
 	}
 	cancel()
 	state := tls.ConnectionState{}

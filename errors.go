@@ -30,7 +30,8 @@ var (
 	ErrHeaderTooLarge = errors.New("response header is too large")
 
 	// ErrHeaderTimeout means that ResponseHeaderTimeout passed before a response began.
-	ErrHeaderTimeout = errors.New("no response header in time")
+	// It is a context.DeadlineExceeded as well, as net/http's is.
+	ErrHeaderTimeout error = headerTimeout{}
 
 	// ErrNotHTTP means that the server's first bytes are not those of an HTTP response.
 	ErrNotHTTP = errors.New("the answer is not HTTP")
@@ -107,7 +108,7 @@ func (e *Error) Timeline() *timeline.Exchange { return e.exchange }
 // Timeout reports whether a limit in time was the cause, as net.Error has it.
 func (e *Error) Timeout() bool {
 	var t interface{ Timeout() bool }
-	return errors.Is(e.Err, ErrHeaderTimeout) || (errors.As(e.Err, &t) && t.Timeout())
+	return errors.As(e.Err, &t) && t.Timeout()
 }
 
 // Temporary is what net.Error asks for; it says no more than Timeout.
@@ -122,7 +123,7 @@ func plain(err error) string {
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host"
-	case errors.As(err, &syntax), errors.As(err, new(*dialError)), errors.Is(err, ErrPortExhausted):
+	case errors.As(err, &syntax), errors.As(err, new(*dialError)), errors.Is(err, ErrPortExhausted), errors.Is(err, ErrHeaderTimeout):
 		return err.Error()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection ended in the middle: " + err.Error()
@@ -146,6 +147,14 @@ type limitError struct {
 func (e *limitError) Error() string   { return e.text }
 func (e *limitError) Timeout() bool   { return e.timeout }
 func (e *limitError) Temporary() bool { return e.timeout }
+
+// A headerTimeout is ErrHeaderTimeout.
+type headerTimeout struct{}
+
+func (headerTimeout) Error() string        { return "no response header in time" }
+func (headerTimeout) Timeout() bool        { return true }
+func (headerTimeout) Temporary() bool      { return true }
+func (headerTimeout) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // A requestError is what is wrong with a request that was not sent for it.
 type requestError struct{ err error }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lingerhttp/linger/internal/http1"
@@ -37,7 +38,8 @@ type exchange struct {
 
 	proxyAuth string // the value of Proxy-Authorization, for a proxy that forwards
 
-	endCtx context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
+	endCtx    context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
+	clientSaw atomic.Bool             // http.Client was given the time to see that its Timeout is over
 
 	wasSent      bool // some of it was put on a connection, in whatever try
 	mayBeApplied bool // and the server may have applied it

@@ -330,7 +330,7 @@ func (r *faultRun) failed(where string, told *fateTold, err error) {
 	switch {
 	case errors.Is(err, errFaulty):
 		kind = "given up"
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrHeaderTimeout):
 		r.t.Errorf("%s: forgotten: %v", where, err)
 	}
 	for _, limit := range []error{ErrQueueTimeout, ErrQueueFull, ErrHeaderTimeout} {

@@ -3,6 +3,7 @@ package linger
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Why an exchange ends before its time: its context was canceled or is out of
@@ -12,6 +13,7 @@ import (
 func gaveUp(x *exchange) error {
 	switch {
 	case x.ctx.Err() != nil:
+		x.letClientSee()
 		return causeOf(x.ctx)
 	case x.t.life().Err() != nil:
 		return ErrClosed
@@ -37,7 +39,7 @@ func (g *givenUp) Unwrap() []error { return []error{g.cause, g.err} }
 
 // heedCancel makes the exchange's context end when Request.Cancel is closed as
 // well: the deprecated way to give up, which http.Client still uses where it has a
-// Timeout and a RoundTripper that is not its own. Nobody else looks at it.
+// Timeout and a RoundTripper that is not its own. Nobody outside this file looks at it.
 func (x *exchange) heedCancel() {
 	cancel := x.req.Cancel //lint:ignore SA1019 http.Client sets it
 	if cancel == nil {
@@ -51,6 +53,25 @@ func (x *exchange) heedCancel() {
 		if x.t.admit() {
 			go x.awaitCancel(cancel)
 		}
+	}
+}
+
+// clientWait is how long letClientSee waits at the most: for a timer that is due.
+const clientWait = 20 * time.Millisecond
+
+// letClientSee waits, once, until http.Client has seen that its Timeout is over,
+// where that ended the exchange: it sets the context's deadline, starts a timer of
+// its own that closes Request.Cancel, and words its error by that one.
+func (x *exchange) letClientSee() {
+	cancel := x.req.Cancel //lint:ignore SA1019 http.Client sets it
+	if cancel == nil || x.ctx.Err() != context.DeadlineExceeded || x.clientSaw.Swap(true) {
+		return
+	}
+	timer := time.NewTimer(clientWait)
+	defer timer.Stop()
+	select {
+	case <-cancel:
+	case <-timer.C:
 	}
 }
 

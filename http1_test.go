@@ -283,6 +283,13 @@ func TestExpect(t *testing.T) {
 				t.Error("the body was sent all the same")
 			}
 		}, 417, reuseWait, false},
+		{"answered without asking, at the end", wait, func(p *peer) {
+			p.head()
+			p.answer("ok", "Connection: close")
+			if _, err := p.in.ReadByte(); err == nil {
+				t.Error("the body was sent to a server that closes")
+			}
+		}, 200, 0, false},
 		{"answered without asking", wait, func(p *peer) {
 			p.head()
 			p.answer("ok")

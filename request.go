@@ -187,7 +187,7 @@ func checkFields(where string, h http.Header) error {
 			return fmt.Errorf("invalid %s field name %q", where, name)
 		}
 		if slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
-			return fmt.Errorf("invalid value of the %s field %q", where, name) // the value may be a secret
+			return fmt.Errorf("invalid %s field value for %q", where, name) // the value may be a secret
 		}
 	}
 	return nil

@@ -98,6 +98,9 @@ func told(t *testing.T, rt http.RoundTripper, req *http.Request) []string {
 		t.Error(err)
 	}
 	resp.Body.Close()
+	eventually(t, "the request is told to be written", func() bool {
+		return slices.ContainsFunc(l.all(), func(line string) bool { return strings.HasPrefix(line, "WroteRequest") })
+	})
 	all := l.all()
 	first := slices.IndexFunc(all, isField)
 	last := slices.Index(all, "WroteHeaders")
