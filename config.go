@@ -119,17 +119,20 @@ type Transport struct {
 
 	// MaxConns bounds the connections in all, those being opened included. 0 means
 	// no limit. At the limit the connection that was idle for longest, of whatever
-	// origin, makes room. Strategy.Conns bounds those of one origin.
+	// origin, makes room; if there is none, and an origin has no connection at all,
+	// the first that is given back does when that origin's turn has come.
+	// Strategy.Conns bounds those of one origin.
 	MaxConns int
 
 	// MaxIdleConns bounds the idle connections in all, MaxIdleConnsPerOrigin those
 	// of one origin: beyond it, the one that was idle for longest is closed. 0
-	// means no limit.
+	// means no limit; negative, that none is kept.
 	MaxIdleConns          int
 	MaxIdleConnsPerOrigin int
 
 	// MaxWaiting bounds the exchanges that wait for a slot of one origin: beyond it
-	// an exchange fails at once with ErrQueueFull. 0 means no limit.
+	// an exchange fails at once with ErrQueueFull, unless it is one that is sent
+	// again. Who waits for a connection to be opened waits, too. 0 means no limit.
 	MaxWaiting int
 
 	// QueueTimeout limits how long an exchange waits for a slot, dialling
@@ -139,8 +142,9 @@ type Transport struct {
 
 	// IdleConnTimeout is how long a connection is kept without an exchange on it,
 	// by the monotonic and by the wall clock: a machine may have slept. A server's
-	// "Keep-Alive: timeout=" shortens it. 0 means 90 seconds, as
-	// http.DefaultTransport has it; negative no limit.
+	// "Keep-Alive: timeout=" shortens it, less a second, for the way there (of a
+	// short time, half). 0 means 90 seconds, as http.DefaultTransport has it;
+	// negative no limit but the server's.
 	IdleConnTimeout time.Duration
 
 	// MaxConnAge is how long a connection may take new exchanges. 0 means no
@@ -149,7 +153,8 @@ type Transport struct {
 
 	// Jitter is the share, up to 1, by which MaxConnAge and Strategy.Exchanges are
 	// shortened at random for each connection, so that those opened together do
-	// not end together. 0 means 0.1; negative, none.
+	// not end together; fewer than 10 exchanges are not shortened. 0 means 0.1;
+	// negative, none.
 	Jitter float64
 
 	exchanges   atomic.Int64 // begun so far

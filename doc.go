@@ -9,9 +9,9 @@
 // The story of a request:
 //
 //	Transport.RoundTrip          transport.go     one record for the exchange
-//	  takeSlot                                    phase queue
+//	  takeSlot                   pool_edge.go     phase queue; carries out what the pool wants
 //	    pool.acquire             pool.go          who waits, who is served, what to dial;
-//	                                              also pool_waiters, pool_learn, pool_leave
+//	                                              the pool's other files are listed there
 //	      choose                 strategy.go      which connection, and why
 //	    runDial                  dial.go          phases dns, connect, tls; see also
 //	                                              dial_address, dial_race, dial_proxy, dial_tls

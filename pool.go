@@ -21,11 +21,15 @@ import (
 //	pool_pick.go      which connection an exchange gets
 //	pool_waiters.go   who waits, in which order
 //	pool_room.go      how many there may be: dials, room for them, idle ones
-//	pool_leave.go     how connections leave
+//	pool_leave.go     how connections leave, and what happens with time
 //	pool_learn.go     what is learned of an origin
+//	pool_warm.go      connections opened before they are needed
+//	pool_outcome.go   what it is told when a slot is given back
+//	pool_edge.go      the Transport's side: with a clock, and doing what is wanted
+//	pool_life.go      what the Transport's owner asks of it
 //
-// Every function but those that take the mutex themselves (acquire, abandon,
-// opened, failed, release, leaves, drop, kick, tick, closeIdle, …) needs it held.
+// What the Transport calls takes the mutex and returns a todo; all else needs it
+// held.
 
 // An origin is scheme, host and port (RFC 9110 §4.3.1). The pool's unit is the route
 // to one.

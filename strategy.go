@@ -19,7 +19,8 @@ type Strategy struct {
 	Conns int
 
 	// Exchanges is how many exchanges one connection carries before it is
-	// closed. 0 means no limit.
+	// closed, less Transport.Jitter. 0 means no limit; 1 is what net/http calls
+	// DisableKeepAlives.
 	Exchanges int
 
 	// Depth is how many requests of HTTP/1.1 may be outstanding on one
