@@ -179,9 +179,9 @@ func TestWarm(t *testing.T) {
 		}{
 			{"http://a.test", 4, "warming up http://a.test: 4 connections are more than Strategy.Conns allows: 3"},
 			{"http://a.test/path", 1, "want scheme, host and port only"},
-			{"//a.test", 1, `unsupported scheme ""`},
-			{"ftp://a.test", 1, `unsupported scheme "ftp"`},
-			{"http://", 1, "without a host"},
+			{"//a.test", 1, `unsupported protocol scheme ""`},
+			{"ftp://a.test", 1, `unsupported protocol scheme "ftp"`},
+			{"http://", 1, "no Host in request URL"},
 		} {
 			if err := w.Warm(context.Background(), tt.origin, tt.n); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: %v, want %s", tt.origin, err, tt.want)
