@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -601,4 +602,72 @@ func TestPoisonThroughProxy(t *testing.T) {
 	eventually(t, "the poison has come", func() bool { return errors.Is(first.look(), errUnasked) })
 	wantAnswer(t, w.get(target+"/2"), "/2", 2)
 	wantAnswer(t, w.get(target+"/3"), "/3", 1)
+}
+
+// TestProxyAtRandom: a proxy that refuses, cuts and stalls at random costs errors
+// that say truly that nothing was sent, and nothing else: no slot, no connection, no
+// answer that belongs to another.
+func TestProxyAtRandom(t *testing.T) {
+	srv := h2server(t, true, 3, http.HandlerFunc(kinds))
+	dice := rand.New(rand.NewPCG(1, 2))
+	var mu sync.Mutex
+	roll := func(n int) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return dice.IntN(n)
+	}
+	const head = "HTTP/1.1 200 Established\r\nA: b\r\n\r\n"
+	m := serve(t, func(p *peer) {
+		req := p.request()
+		if req == nil {
+			return
+		}
+		switch roll(6) {
+		case 0:
+			p.say("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nsorry")
+		case 1:
+			p.say("%s", head[:roll(len(head))])
+		case 2:
+			p.reset()
+		default:
+			server, err := net.Dial("tcp", req.RequestURI)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer server.Close()
+			for _, c := range []byte(head) {
+				p.Write([]byte{c})
+			}
+			var both sync.WaitGroup
+			both.Go(func() { io.Copy(server, p.in); server.Close() })
+			io.CopyN(p, server, int64(2000+roll(20000))) // and then it cuts
+			p.Close()
+			both.Wait()
+		}
+	})
+	for _, s := range []Strategy{{}, named(t, "persistent6"), named(t, "serial")} {
+		t.Run(s.Name, func(t *testing.T) {
+			w := watch(t, s)
+			w.TLSClientConfig = trusting(srv)
+			w.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: strings.TrimPrefix(m.url, "http://")})
+			answered := 0
+			for i, a := range w.all(srv.URL, 100) {
+				var e *Error
+				switch {
+				case a.err == nil && a.body == strings.Repeat(fmt.Sprintf("/%d", i), 1000):
+					answered++
+				case a.err == nil:
+					t.Errorf("%d: %d octets that are not its own", i, len(a.body))
+				case !errors.As(a.err, &e):
+					t.Errorf("%d: %v", i, a.err)
+				case e.Sent && (e.Step == timeline.DNS || e.Step == timeline.Connect || e.Step == timeline.TLS) && a.e.Tries == 0:
+					t.Errorf("%d: %v says that something was sent", i, e)
+				}
+			}
+			if answered == 0 || answered == 100 {
+				t.Errorf("%d of 100 were answered: nothing was at stake", answered)
+			}
+		})
+	}
 }
