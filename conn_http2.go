@@ -127,6 +127,17 @@ func (c *http2Conn) abandon(why error) {
 		c.err = why
 	}
 	c.mu.Unlock()
+	c.hangUp()
+}
+
+// hangUp closes the connection. Where that might have to wait it does without TLS's
+// goodbye: tls.Conn.Close tries for five seconds to write it where the server has
+// stopped reading.
+func (c *http2Conn) hangUp() {
+	if w := c.below(); w != nil && c.backlog == nil {
+		w.Close()
+		return
+	}
 	c.net.Close()
 }
 
@@ -173,7 +184,7 @@ func (c *http2Conn) fitLocked() (fate, error) {
 		return processed, c.err
 	case c.goAway != nil:
 		return c.fateLocked(maxStreamID + 1), errors.New(string(goneAway))
-	case c.leaving, c.nextID > maxStreamID, len(c.streams) >= c.peer.streams:
+	case c.leaving || c.nextID > maxStreamID || len(c.streams) >= c.peer.streams:
 		return unusable, errors.New(string(unusable))
 	}
 	return processed, nil
@@ -228,7 +239,7 @@ func (c *http2Conn) setRoomLocked() {
 	if c.health.ghosts > 0 {
 		room = max(0, room-int64(c.health.ghosts))
 	}
-	if c.health.doubted || c.leaving {
+	if c.health.doubted || c.leaving || c.nextID > maxStreamID {
 		room = 0
 	}
 	c.room.Store(room)
@@ -238,12 +249,12 @@ func (c *http2Conn) setRoomLocked() {
 func (c *http2Conn) roomy() { c.t.carryOut(c.t.pool().kick(c.pooled, time.Now())) }
 
 // leave lets what is on the connection end, and takes nothing more.
-func (c *http2Conn) leave() {
+func (c *http2Conn) leave(why CloseReason) {
 	c.mu.Lock()
 	c.leaving = true
 	c.setRoomLocked()
 	c.mu.Unlock()
-	c.t.leaves(c.pooled, CloseAnnounced)
+	c.t.leaves(c.pooled, why)
 }
 
 // statusLines holds the Status of a response for each known code.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -34,8 +35,8 @@ func (c *http2Conn) begin(st *stream) error {
 		st.fate = f
 		return err
 	}
-	if size := headSize(x); c.peer.headerList < size {
-		return &lost{err: fmt.Errorf("%w: %d octets, the server takes %d", errHeadTooLarge, size, c.peer.headerList), step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
+	if most := c.peer.headerList; most < math.MaxUint64 && headSize(x) > most {
+		return &lost{err: fmt.Errorf("%w: it takes %d octets", errHeadTooLarge, most), step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 	}
 	body, err := c.inlineLocked(x)
 	if err != nil {
@@ -167,9 +168,10 @@ func eachInHead(x *exchange, yield func(name, value string)) {
 // length of the field name and value in units of octets plus an overhead of 32
 // octets for each field line" — RFC 9113 §6.5.2.
 func headSize(x *exchange) uint64 {
-	size := 4*fieldOverhead + len(":method:scheme:authority:path") + len(x.Method) + len(x.req.URL.Scheme) + len(x.host) + len(x.target)
-	eachField(x, func(name, value string) { size += len(name) + len(value) + fieldOverhead })
-	return uint64(size)
+	var size uint64
+	add := func(name, value string) { size += uint64(len(name) + len(value) + fieldOverhead) }
+	eachInHead(x, add)
+	return size
 }
 
 // fieldOverhead is what a field counts beside its octets (RFC 9113 §6.5.2).

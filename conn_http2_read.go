@@ -39,7 +39,7 @@ func (c *http2Conn) ended(err error) {
 	c.streams = make(map[uint32]*stream)
 	c.restLocked()
 	c.mu.Unlock()
-	c.net.Close()
+	c.hangUp()
 	c.t.carryOut(c.t.pool().ended(c.pooled, http2CloseReason(err), time.Now()))
 	for _, st := range streams {
 		st.lose(err)
@@ -391,7 +391,7 @@ func (c *http2Conn) resetFrame(f *http2.RSTStreamFrame) error {
 		became = refusedBy
 	case http2.ErrCodeProtocol:
 		became = tooMany // if it was opened before the limit was known
-		c.leave()
+		c.leave(CloseBroken)
 	}
 	st.fail(fmt.Errorf("the server reset the stream: %w", http2.StreamError{StreamID: f.StreamID, Code: f.ErrCode}), became)
 	c.list(st)
@@ -430,7 +430,7 @@ func (c *http2Conn) goAwayFrame(f *http2.GoAwayFrame) error {
 	became := c.fateLocked(maxStreamID + 1)
 	why := c.goAway
 	c.mu.Unlock()
-	c.leave() // before those streams fail: when they are tried again, the pool knows
+	c.leave(CloseAnnounced) // before those streams fail: when they are tried again, the pool knows
 	for _, st := range above {
 		st.fail(why, became)
 	}

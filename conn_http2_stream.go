@@ -69,7 +69,7 @@ func (c *http2Conn) roundTrip(x *exchange, s slot) (*http.Response, error) {
 		return nil, st.lost(err)
 	}
 	if x.closes {
-		c.leave() // a server is told by the GOAWAY that comes with its end
+		c.leave(CloseAsked) // the server is told by the GOAWAY that comes with its end
 	}
 	return resp, nil
 }
@@ -80,6 +80,9 @@ func (st *stream) roundTrip() (*http.Response, error) {
 	}
 	if err := st.c.begin(st); err != nil {
 		return nil, err
+	}
+	if st.id >= maxStreamID {
+		st.c.leave(CloseExchanges)
 	}
 	st.x.hooks.wroteHTTP2Head(st.x)
 	if st.up == nil {
@@ -225,7 +228,7 @@ func (st *stream) lost(err error) *lost {
 		l.loss, l.step = lossStale, timeline.Queue
 		return l
 	}
-	f := st.doom(gone)
+	f := st.doom()
 	switch {
 	case why != nil:
 		l.giveUp(why)
@@ -284,15 +287,12 @@ func (st *stream) hasAnswer() bool {
 // "An endpoint that receives a HEADERS frame that causes its advertised concurrent
 // stream limit to be exceeded MUST treat this as a stream error of type
 // PROTOCOL_ERROR or REFUSED_STREAM" — RFC 9113 §5.1.2.
-func (st *stream) doom(gone bool) fate {
+func (st *stream) doom() fate {
 	st.c.mu.Lock()
 	f := st.fate
 	st.c.mu.Unlock()
 	if f == tooMany && (!st.blind || st.hasAnswer() || !st.x.traits.idempotent) {
 		return processed
-	}
-	if f == unusable && !gone {
-		st.c.t.leaves(st.s.pooled, CloseAnnounced)
 	}
 	return f
 }
