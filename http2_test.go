@@ -1181,3 +1181,11 @@ func TestHTTP2MoreThanAllowed(t *testing.T) {
 		}
 	}
 }
+
+// headerField is a field whose value says what it is; ":status" is 200.
+func headerField(name string) hpack.HeaderField {
+	if name == ":status" {
+		return hpack.HeaderField{Name: name, Value: "200"}
+	}
+	return hpack.HeaderField{Name: name, Value: name + "'s"}
+}
