@@ -10,7 +10,6 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -349,47 +348,6 @@ func TestHTTP2HeadTooLarge(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestHTTP2Trace: httptrace's hooks are called as net/http calls them.
-func TestHTTP2Trace(t *testing.T) {
-	inVirtualTime(t, named(t, "multiplexed"), func(t *testing.T, w *watched) {
-		piped(w, inHTTP2(0, func(h *h2peer) {
-			r := h.wantRequest()
-			h.headers(r.id, false, ":status", "103", "link", "</a>")
-			h.headers(r.id, false, ":status", "100")
-			h.reply(r.id, "ok")
-			h.waitForEnd()
-		})...)
-		var mu sync.Mutex
-		var got []string
-		note := func(format string, args ...any) {
-			mu.Lock()
-			defer mu.Unlock()
-			got = append(got, fmt.Sprintf(format, args...))
-		}
-		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
-			WroteHeaderField:     func(name string, values []string) { note("%s=%s", name, values) },
-			WroteHeaders:         func() { note("headers") },
-			Wait100Continue:      func() { note("wait") },
-			WroteRequest:         func(i httptrace.WroteRequestInfo) { note("request %v", i.Err) },
-			GotFirstResponseByte: func() { note("first") },
-			Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-				note("%d %s", code, h.Get("Link"))
-				return nil
-			},
-			Got100Continue: func() { note("100") },
-		})
-		req := request(t, "PUT", "http://peer/", "body").WithContext(ctx)
-		req.Header.Set("Expect", "100-continue")
-		wantAnswer(t, w.do(req), "ok", 1)
-		want := ":method=[PUT] :scheme=[http] :authority=[peer] :path=[/] user-agent=[linger] accept-encoding=[gzip] content-length=[4] expect=[100-continue] headers wait first 103 </a> 100  100 request <nil>"
-		mu.Lock()
-		defer mu.Unlock()
-		if s := strings.Join(got, " "); s != want {
-			t.Errorf("got  %s\nwant %s", s, want)
-		}
-	})
 }
 
 // TestHTTP2TraceRefuses: an error of Got1xxResponse gives the exchange up.
