@@ -178,7 +178,7 @@ func (d *dialler) connect(ctx context.Context, addr string) (*link, error) {
 	}
 	d.record.add(attemptSpan(addr, start, time.Now(), err))
 	if err != nil {
-		return nil, &dialError{step: timeline.Connect, err: d.told(err)}
+		return nil, &dialError{step: timeline.Connect, err: d.explained(err)}
 	}
 	return d.t.newLink(c), nil
 }

@@ -49,8 +49,8 @@ func (e *PortExhaustedError) Unwrap() error { return e.Err }
 // Is makes errors.Is find ErrPortExhausted.
 func (e *PortExhaustedError) Is(target error) bool { return target == ErrPortExhausted }
 
-// told returns the error of a dial as a caller is to get it.
-func (d *dialler) told(err error) error {
+// explained returns the error of a dial as a caller is to get it.
+func (d *dialler) explained(err error) error {
 	to, ok := outOfPorts(err, hasSource)
 	if !ok {
 		return err

@@ -39,7 +39,7 @@ type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
 func (d *dialler) dialAddr(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	var by net.Dialer
 	c, err := by.DialContext(ctx, "tcp", addr.String())
-	return c, d.told(err)
+	return c, d.explained(err)
 }
 
 // A race dials addresses one after the other, the next when the one before has

@@ -177,7 +177,7 @@ func (d *dialler) dialTLS(ctx context.Context, addr string) (*link, error) {
 	}
 	d.record.add(attemptSpan(addr, start, time.Now(), err))
 	if err != nil {
-		return nil, &dialError{step: timeline.Connect, err: d.told(err)}
+		return nil, &dialError{step: timeline.Connect, err: d.explained(err)}
 	}
 	l := d.t.newLink(c)
 	if secured, ok := c.(*tls.Conn); ok && !secured.ConnectionState().HandshakeComplete {
