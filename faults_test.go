@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -54,26 +55,31 @@ var faultyWorlds = []struct {
 	strategy string // empty is the zero one
 	secure   bool
 	http2    bool
-	limits   func(*Transport) // nil: none but the strategy's
+	setting  string          // what is particular, beside these
+	set      func(*faultRun) // nil: nothing
 }{
-	{"serial", false, false, nil},
-	{"serial", true, false, nil},
-	{"persistent6", false, false, nil},
-	{"persistent6", true, false, nil},
-	{"pipelined", false, false, nil},
-	{"pipelined", true, false, nil},
-	{"", false, false, nil},
-	{"", true, false, nil},
-	{"", false, false, tight},
-	{"pipelined", false, false, tight},
-	{"", true, true, nil},
-	{"", true, true, tight},
-	{"multiplexed", false, true, nil},
-	{"multiplexed", true, true, nil},
+	{"serial", false, false, "", nil},
+	{"serial", true, false, "", nil},
+	{"persistent6", false, false, "", nil},
+	{"persistent6", true, false, "", nil},
+	{"pipelined", false, false, "", nil},
+	{"pipelined", true, false, "", nil},
+	{"", false, false, "", nil},
+	{"", true, false, "", nil},
+	{"", false, false, "tight", tight},
+	{"pipelined", false, false, "tight", tight},
+	{"", true, true, "", nil},
+	{"", true, true, "tight", tight},
+	{"multiplexed", false, true, "", nil},
+	{"multiplexed", true, true, "", nil},
+	{"persistent6", false, false, "proxy", proxied},
+	{"persistent6", true, false, "proxy", proxied},
+	{"", true, true, "proxy", proxied},
 }
 
 // tight sets every limit that a Transport has, each so low that it is met.
-func tight(t *Transport) {
+func tight(r *faultRun) {
+	t := r.w.Transport
 	t.MaxConns, t.MaxIdleConns, t.MaxIdleConnsPerOrigin = 10, 6, 2
 	t.MaxWaiting, t.QueueTimeout = 3*faultyCallers/faultyOrigins, 300*time.Millisecond
 	t.MaxConnAge, t.Jitter = 50*time.Millisecond, 1
@@ -86,7 +92,7 @@ func TestFaults(t *testing.T) {
 	seed := fromEnvironment(t, "LINGER_FAULTS_SEED", int(time.Now().UnixNano()&(1<<40-1)))
 	t.Logf("LINGER_FAULTS_SEED=%d", seed)
 	for i, world := range faultyWorlds {
-		t.Run(fmt.Sprintf("%q tls=%v http2=%v tight=%v", world.strategy, world.secure, world.http2, world.limits != nil), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%q tls=%v http2=%v %s", world.strategy, world.secure, world.http2, world.setting), func(t *testing.T) {
 			r := &faultRun{t: t, seed: uint64(seed + i), told: make([]fateTold, requests), count: make(map[string]int)}
 			t.Cleanup(r.verify) // when both sides have ended
 			var s Strategy
@@ -98,16 +104,25 @@ func TestFaults(t *testing.T) {
 			r.w.MaxResponseHeaderBytes = faultyHead
 			r.w.IdleConnTimeout = faultyIdle
 			r.w.ExpectContinueTimeout = faultyContinue
-			if world.limits != nil {
-				world.limits(r.w.Transport)
-			}
 			r.server = newFaulty(r.w, r.seed, world.secure, world.http2, requests)
+			if world.set != nil {
+				world.set(r)
+			}
 			r.scheme = "http"
 			if world.secure {
 				r.scheme = "https"
 			}
 			r.run()
 		})
+	}
+}
+
+// proxied puts a proxy in between, which is the faulty server itself, under another
+// name in each epoch.
+func proxied(r *faultRun) {
+	r.server.proxy = true
+	r.w.Proxy = func(*http.Request) (*url.URL, error) {
+		return &url.URL{Scheme: "http", Host: fmt.Sprintf("proxy%d.test:80", r.next.Load()/faultyEpoch)}, nil
 	}
 }
 

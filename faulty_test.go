@@ -30,6 +30,7 @@ type faulty struct {
 	secure    *tls.Config // nil: in clear
 	http2     bool        // it speaks HTTP/2, else HTTP/1.1
 	pipelined bool        // requests may stand behind others
+	proxy     bool        // it is a proxy, of itself
 
 	applied []atomic.Int32 // by a request's id: how often it was read whole and executed
 
@@ -79,8 +80,11 @@ func (s *faulty) converse(p *peer) {
 		c.reset()
 		return
 	}
+	if s.secure != nil && s.proxy && !c.connect() {
+		return
+	}
 	if s.secure != nil {
-		secured := tls.Server(p.Conn, s.secure)
+		secured := tls.Server(c.Conn, s.secure)
 		if secured.Handshake() != nil {
 			return
 		}
@@ -93,6 +97,36 @@ func (s *faulty) converse(p *peer) {
 	}
 	for c.exchangeHTTP1() {
 	}
+}
+
+// connect answers CONNECT, as a proxy does (RFC 9110 §9.3.6). It reports whether
+// there is a tunnel.
+func (c *faultyConn) connect() bool {
+	req, err := http.ReadRequest(c.in)
+	if err != nil {
+		return false
+	}
+	if req.Method != http.MethodConnect {
+		c.s.t.Errorf("the proxy got %s", req.Method)
+		return false
+	}
+	switch c.dice.IntN(40) {
+	case 0:
+		c.s.note("CONNECT answered 502")
+		c.Write([]byte("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nno\n"))
+		return false
+	case 1:
+		c.s.note("CONNECT cut")
+		c.cut()
+		return false
+	case 2:
+		c.s.note("CONNECT answered, then cut")
+		c.Write([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+		c.cut()
+		return false
+	}
+	_, err = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")) // which means nothing here
+	return err == nil && c.in.Buffered() == 0
 }
 
 // note counts a fault.
