@@ -225,3 +225,32 @@ func TestTunnelHasNoDeadline(t *testing.T) {
 		}
 	})
 }
+
+// TestUnreadBodyHoldsUpNobody: answers that nobody reads, each as large as its
+// window, leave room for those of others on the same connection.
+func TestUnreadBodyHoldsUpNobody(t *testing.T) {
+	const unread = 10
+	big := make([]byte, 2*streamWindow)
+	srv := h2server(t, false, 250, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/big" {
+			rw.Write(big)
+			return
+		}
+		io.WriteString(rw, r.URL.Path)
+	}))
+	w := watch(t, named(t, "multiplexed"))
+	for range unread {
+		resp, err := w.RoundTrip(request(t, "GET", srv.URL+"/big", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+	}
+	eventually(t, "the windows are full", func() bool {
+		all := w.Connections()
+		return len(all) == 1 && all[0].Received >= unread*streamWindow
+	})
+	if a := w.get(srv.URL + "/small"); a.body != "/small" || a.err != nil {
+		t.Errorf("%q, %v", a.body, a.err)
+	}
+}

@@ -91,10 +91,15 @@ func TestFaults(t *testing.T) {
 	requests := fromEnvironment(t, "LINGER_FAULTS", faultyRequests) / len(faultyWorlds)
 	seed := fromEnvironment(t, "LINGER_FAULTS_SEED", int(time.Now().UnixNano()&(1<<40-1)))
 	t.Logf("LINGER_FAULTS_SEED=%d", seed)
+	var all faultSums
+	t.Cleanup(func() { all.log(t) })
 	for i, world := range faultyWorlds {
 		t.Run(fmt.Sprintf("%q tls=%v http2=%v %s", world.strategy, world.secure, world.http2, world.setting), func(t *testing.T) {
 			r := &faultRun{t: t, seed: uint64(seed + i), told: make([]fateTold, requests), count: make(map[string]int)}
-			t.Cleanup(r.verify) // when both sides have ended
+			t.Cleanup(func() { // when both sides have ended
+				r.verify()
+				all.add(r)
+			})
 			var s Strategy
 			if world.strategy != "" {
 				s = named(t, world.strategy)
@@ -244,7 +249,6 @@ func (r *faultRun) verify() {
 		}
 	}
 	r.t.Logf("outcomes: %s", listed(r.count))
-	r.t.Logf("faults: %s", r.server.faults())
 	s := r.w.Stats()
 	var closed int64
 	for _, n := range s.Closed {
@@ -254,6 +258,35 @@ func (r *faultRun) verify() {
 		r.t.Errorf("%d opened, %d closed, left: %+v", s.Opened, closed, s)
 	}
 	r.t.Logf("opened %d, closed %v, retried %v", s.Opened, s.Closed, s.Retried)
+}
+
+// faultSums are those of all worlds.
+type faultSums struct{ outcomes, faults, closed, retried map[string]int }
+
+func (f *faultSums) add(r *faultRun) {
+	if f.outcomes == nil {
+		*f = faultSums{map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}}
+	}
+	s := r.w.Stats()
+	for what, n := range r.count {
+		f.outcomes[what] += n
+	}
+	for what, n := range r.server.count {
+		f.faults[what] += n
+	}
+	for why, n := range s.Closed {
+		f.closed[string(why)] += int(n)
+	}
+	for why, n := range s.Retried {
+		f.retried[string(why)] += int(n)
+	}
+}
+
+func (f *faultSums) log(t *testing.T) {
+	t.Logf("outcomes: %s", listed(f.outcomes))
+	t.Logf("sent again: %s", listed(f.retried))
+	t.Logf("connections closed: %s", listed(f.closed))
+	t.Logf("faults: %s", listed(f.faults))
 }
 
 // errFaulty is why callers of the fault run give up.

@@ -136,13 +136,7 @@ func (s *faulty) note(name string) {
 	s.count[name]++
 }
 
-// faults lists what happened, and how often.
-func (s *faulty) faults() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return listed(s.count)
-}
-
+// listed prints counts, by name.
 func listed(count map[string]int) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(count)) {
