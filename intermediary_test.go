@@ -162,4 +162,3 @@ func (m *intermediary) serveSOCKS(t *testing.T, c net.Conn) {
 	c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
 	m.join(c, server)
 }
-
