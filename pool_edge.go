@@ -16,6 +16,7 @@ func (t *Transport) initPool() {
 	t.conns.strategy, t.conns.limits = t.Strategy, t.poolLimits()
 	t.conns.network, t.conns.leaveNetwork = context.WithCancel(t.ctx)
 	t.clock = time.AfterFunc(forever, t.tick)
+	t.clock.Stop() // a clock that runs keeps the Transport, of which nothing else may be left
 	t.quiet = make(chan struct{})
 }
 

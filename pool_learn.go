@@ -116,7 +116,7 @@ func (p *pool) learnFrom(l lostDial, now time.Time) {
 		o.turnedAway++
 	}
 	lesson := fmt.Sprintf("the server turned a connection away (%s): %d at a time from now on", plain(l.err), o.lower(o.standing, now))
-	l.owner.dialled = false
+	o.own(l.owner, false)
 	l.owner.warm.end(l.err)
 	switch {
 	case l.owner.index >= 0:

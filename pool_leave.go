@@ -157,6 +157,9 @@ func (p *pool) stopNew() *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closing = true
+	for _, o := range p.origins {
+		o.endWarm(ErrClosed)
+	}
 	p.endIdle(CloseByCaller)
 	return p.wanted()
 }
@@ -175,9 +178,7 @@ func (p *pool) shut(now time.Time) *todo {
 			w.err = ErrClosed
 			close(w.ready)
 		}
-		for len(o.warmings) > 0 {
-			o.warmings[0].end(ErrClosed)
-		}
+		o.endWarm(ErrClosed)
 		for _, pc := range o.conns {
 			p.end(pc, CloseByCaller)
 		}
@@ -201,7 +202,7 @@ func (p *pool) changeNetwork(network context.Context, leave context.CancelFunc, 
 	p.network, p.leaveNetwork = network, leave
 	for _, o := range p.origins {
 		for _, t := range o.undecided() {
-			t.owner.dialled = false
+			o.own(t.owner, false)
 		}
 		o.lessons = lessons{untold: o.untold}
 		o.addrs.forgetLate()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -263,6 +264,59 @@ func TestWarmMakesRoom(t *testing.T) {
 		}
 		if s := w.Stats(); s.Origins["http://a.test:80"].Idle != 2 || s.Open != 2 || s.Closed[CloseMadeRoom] != 2 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestShutdownEndsWarm: nobody opens connections for later any more.
+func TestShutdownEndsWarm(t *testing.T) {
+	limited(t, func(*Transport) {}, func(t *testing.T, w *watched, dialled *atomic.Int32) {
+		open := w.DialContext
+		w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			time.Sleep(time.Second)
+			return open(ctx, network, addr)
+		}
+		warmed := make(chan error, 1)
+		go func() { warmed <- w.Warm(context.Background(), "http://a.test", 2) }()
+		synctest.Wait()
+		held := make(chan answer, 1)
+		go func() { held <- w.get("http://b.test/1") }()
+		synctest.Wait()
+		if err := w.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := <-warmed; !errors.Is(err, ErrClosed) {
+			t.Errorf("Warm: %v", err)
+		}
+		mustSay(t, held, "/1")
+		if n := dialled.Load(); n > 3 {
+			t.Errorf("%d dials", n)
+		}
+	})
+}
+
+// TestForgottenTransport: of a Transport that nobody holds any more nothing is left
+// once its connections are closed, though nobody has called Close.
+func TestForgottenTransport(t *testing.T) {
+	srv := serve(t, echo)
+	collected := make(chan bool)
+	func() {
+		tr := &Transport{}
+		resp, err := tr.RoundTrip(request(t, "GET", srv.url, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		tr.CloseIdleConnections()
+		runtime.AddCleanup(tr, func(done chan bool) { close(done) }, collected)
+	}()
+	eventually(t, "it is collected", func() bool {
+		runtime.GC()
+		select {
+		case <-collected:
+			return true
+		default:
+			return false
 		}
 	})
 }

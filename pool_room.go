@@ -18,7 +18,7 @@ func (p *pool) craves(o *originPool, now time.Time) *waiter {
 	}
 	v := p.view(o, now)
 	if v.mayDial() {
-		if w := o.waiters.undialled(); w != nil {
+		if w := o.undialled(); w != nil {
 			return w
 		}
 	}
@@ -62,7 +62,7 @@ func (o *originPool) waits() bool { return len(o.waiters) > 0 }
 
 // order has a connection opened on behalf of owner.
 func (p *pool) order(o *originPool, owner *waiter, now time.Time) {
-	owner.dialled = true
+	o.own(owner, true)
 	if owner.warm != nil {
 		owner.warm.dials--
 	}

@@ -3,6 +3,7 @@ package linger
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -40,6 +41,9 @@ func failedWaiter(x *exchange, err error) *waiter {
 
 // unline takes a waiter out of the line.
 func (o *originPool) unline(w *waiter, now time.Time) {
+	if w.dialled {
+		o.owners--
+	}
 	heap.Remove(&o.waiters, w.index)
 	o.waitTime += now.Sub(w.since)
 }
@@ -77,15 +81,35 @@ func (h *waiterHeap) Pop() any {
 	return w
 }
 
-// undialled returns the first waiter on whose behalf no dial is under way.
-func (h waiterHeap) undialled() *waiter {
-	var first *waiter
-	for i, w := range h {
-		if !w.dialled && (first == nil || h.Less(i, first.index)) {
-			first = w
-			if i == 0 {
-				break
+// own notes whether a dial is under way on behalf of a waiter.
+func (o *originPool) own(w *waiter, dial bool) {
+	if w.dialled != dial && w.index >= 0 {
+		if dial {
+			o.owners++
+		} else {
+			o.owners--
+		}
+	}
+	w.dialled = dial
+}
+
+// undialled returns the first waiter on whose behalf no dial is under way, nil if
+// there is none. If there is but one, it is likely to have come last.
+func (o *originPool) undialled() *waiter {
+	switch len(o.waiters) - o.owners {
+	case 0:
+		return nil
+	case 1:
+		for _, w := range slices.Backward(o.waiters) {
+			if !w.dialled {
+				return w
 			}
+		}
+	}
+	var first *waiter
+	for i, w := range o.waiters {
+		if !w.dialled && (first == nil || o.waiters.Less(i, first.index)) {
+			first = w
 		}
 	}
 	return first

@@ -129,6 +129,13 @@ func (w *warming) end(err error) {
 
 func (w *warming) over() bool { return !slices.Contains(w.home.warmings, w) }
 
+// endWarm ends every Warm of an origin.
+func (o *originPool) endWarm(err error) {
+	for len(o.warmings) > 0 {
+		o.warmings[0].end(err)
+	}
+}
+
 // usable counts the connections that may take exchanges.
 func (o *originPool) usable() int { return o.states[ConnIdle] + o.states[ConnActive] }
 
