@@ -194,8 +194,9 @@ func (b *http1Body) drainLocked() {
 	case why != "":
 	case b.framing.Kind == http1.Length && b.left > drainBytes:
 		why = "the body was closed with much left of it"
+	case b.c.setReadDeadline(time.Now().Add(drainTime)) != nil:
+		why = "the body was closed, and how long its rest would take could not be bounded"
 	default:
-		b.c.setReadDeadline(time.Now().Add(drainTime))
 		if n, err := io.CopyN(io.Discard, readerFunc(b.read), drainBytes); err != io.EOF || n == drainBytes {
 			why = "the body was closed before its end"
 		}

@@ -61,16 +61,21 @@ func (g *guard) fire() {
 var longAgo = time.Unix(1, 0)
 
 // interrupt makes every read and write on the connection fail at once. An
-// interrupted connection is not used again.
+// interrupted connection is not used again. Where there are no deadlines, as in a
+// channel of SSH, it is closed.
 func (c *http1Conn) interrupt() {
 	c.interrupted.Store(true)
-	c.net.SetDeadline(longAgo)
+	if c.net.SetDeadline(longAgo) != nil {
+		c.cut()
+	}
 }
 
-// setReadDeadline sets a deadline, unless the caller has given up meanwhile.
-func (c *http1Conn) setReadDeadline(at time.Time) {
-	c.net.SetReadDeadline(at)
+// setReadDeadline sets a deadline, unless the caller has given up meanwhile. It
+// returns an error if the connection has none.
+func (c *http1Conn) setReadDeadline(at time.Time) error {
+	err := c.net.SetReadDeadline(at)
 	if c.interrupted.Load() {
 		c.net.SetDeadline(longAgo)
 	}
+	return err
 }

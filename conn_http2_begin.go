@@ -15,7 +15,6 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -158,9 +157,15 @@ func (c *http2Conn) encodeHead(x *exchange) { eachInHead(x, c.encode) }
 // eachInHead yields what stands in a request's head, in its order.
 func eachInHead(x *exchange, yield func(name, value string)) {
 	yield(":method", x.Method)
-	yield(":scheme", x.req.URL.Scheme)
-	yield(":authority", x.host)
-	yield(":path", x.target)
+	if x.Method == http.MethodConnect {
+		// "The ":scheme" and ":path" pseudo-header fields MUST be omitted" — RFC 9113
+		// §8.5. The authority is what HTTP/1 has for a target.
+		yield(":authority", x.target)
+	} else {
+		yield(":scheme", x.req.URL.Scheme)
+		yield(":authority", x.host)
+		yield(":path", x.target)
+	}
 	eachField(x, yield)
 }
 
@@ -259,10 +264,7 @@ func connectionField(name string) bool {
 
 // notInHTTP2 says why a request cannot be made in HTTP/2, nil if it can.
 func notInHTTP2(req *http.Request) error {
-	switch {
-	case req.Method == http.MethodConnect:
-		return errors.New("CONNECT is not spoken over HTTP/2 here")
-	case len(req.Header["Upgrade"]) > 0 && http1.HasToken(req.Header["Connection"], "upgrade"):
+	if wantsUpgrade(req) {
 		return errors.New("HTTP/2 has no Upgrade") // RFC 9113 §8.6
 	}
 	return nil

@@ -41,12 +41,12 @@ func (u *upload) run() {
 	u.awaitContinue()
 	err := u.copy()
 	c.mu.Lock()
-	stopped := u.stopped
+	stopped, whole := u.stopped, u.st.sentEnd
 	if !stopped {
 		u.fault = err
 	}
 	c.mu.Unlock()
-	u.st.x.hooks.wroteRequest(cmp.Or(err, notWhole(!stopped)))
+	u.st.x.hooks.wroteRequest(cmp.Or(err, notWhole(whole)))
 	switch {
 	case stopped: // who stopped it closes the body, or sends it once more
 	case err != nil:

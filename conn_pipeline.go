@@ -157,8 +157,9 @@ func (c *http1Conn) discard(t *turn, method string) {
 	why := "its exchange was given up"
 	<-t.ready
 	if t.err == nil {
-		c.setReadDeadline(time.Now().Add(discardTime))
-		why = c.discardAnswer(method)
+		if err := c.setReadDeadline(time.Now().Add(discardTime)); err == nil {
+			why = c.discardAnswer(method)
+		}
 		c.setReadDeadline(time.Time{})
 	}
 	if t.err == nil && why == "" {

@@ -48,7 +48,7 @@ func redacted(proxy string) string {
 
 // chooseRoute asks for the proxy of a request, and writes the request's head to fit.
 func (t *Transport) chooseRoute(x *exchange) error {
-	x.route = route{origin: x.origin, http1: x.origin.scheme == "https" && wantsWebSocket(x.req)}
+	x.route = route{origin: x.origin, http1: x.origin.scheme == "https" && wantsUpgrade(x.req)}
 	if t.Proxy == nil {
 		return nil
 	}

@@ -33,20 +33,19 @@ func (t *Transport) RegisterProtocol(scheme string, rt http.RoundTripper) {
 }
 
 // registered returns who carries a request in place of linger, nil if nobody
-// does. An upgrade to WebSocket wants HTTP/1, which those registered for "https"
-// do not speak.
+// does. An upgrade wants HTTP/1, which those registered for "https" do not speak.
 func (t *Transport) registered(req *http.Request) http.RoundTripper {
 	schemes := t.schemes.Load()
-	if schemes == nil || req.URL == nil || (req.URL.Scheme == "https" && wantsWebSocket(req)) {
+	if schemes == nil || req.URL == nil || (req.URL.Scheme == "https" && wantsUpgrade(req)) {
 		return nil
 	}
 	return (*schemes)[req.URL.Scheme]
 }
 
-// wantsWebSocket says whether a request asks for what only HTTP/1.1 can give: RFC
-// 6455 §4.1.
-func wantsWebSocket(req *http.Request) bool {
-	return http1.HasToken(req.Header["Connection"], "upgrade") && http1.HasToken(req.Header["Upgrade"], "websocket")
+// wantsUpgrade says whether a request asks for another protocol, WebSocket or
+// whichever: only HTTP/1.1 has Upgrade (RFC 9113 §8.6).
+func wantsUpgrade(req *http.Request) bool {
+	return len(req.Header["Upgrade"]) > 0 && http1.HasToken(req.Header["Connection"], "upgrade")
 }
 
 // carryElsewhere makes the exchange by rt. rest is nil, unless rt would rather not:

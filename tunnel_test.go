@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
-	"github.com/lingerhttp/linger/timeline"
+	"golang.org/x/net/http2"
 )
 
 // shouts switches protocols and sends back what comes, behind a greeting that
@@ -215,9 +217,9 @@ func TestConnect(t *testing.T) {
 	})
 }
 
-// TestWebSocketOverTLS: HTTP/2 has no Upgrade; a request that asks for WebSocket
-// gets a connection of HTTP/1.1 of its own.
-func TestWebSocketOverTLS(t *testing.T) {
+// TestUpgradeOverTLS: HTTP/2 has no Upgrade; a request that asks for one gets a
+// connection of HTTP/1.1 of its own.
+func TestUpgradeOverTLS(t *testing.T) {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(shouts))
 	srv.EnableHTTP2 = true
 	srv.StartTLS()
@@ -227,19 +229,91 @@ func TestWebSocketOverTLS(t *testing.T) {
 	if a := w.get(srv.URL); a.err != nil || a.e.Protocol != "HTTP/2.0" {
 		t.Fatalf("%v, %+v", a.err, a.e)
 	}
-	req := request(t, "GET", srv.URL, "")
-	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", "websocket")
+	resp, rwc := upgrade(t, context.Background(), w, srv.URL)
+	defer rwc.Close()
+	if e := TimelineOf(resp); e.Protocol != "HTTP/1.1" {
+		t.Errorf("%+v", e)
+	}
+	if _, ok := rwc.(net.Conn); !ok {
+		t.Error("the tunnel has no deadlines")
+	}
+}
+
+// TestConnectHTTP2: on HTTP/2 the tunnel is a stream, whose ends are the two
+// bodies; its request has neither scheme nor path (RFC 9113 §8.5).
+func TestConnectHTTP2(t *testing.T) {
+	srv := serveH2(t, 0, func(h *h2peer) {
+		f, ok := h.next().(*http2.MetaHeadersFrame)
+		if !ok {
+			t.Error("no request came")
+			return
+		}
+		var pseudo []string
+		for _, p := range f.PseudoFields() {
+			pseudo = append(pseudo, p.Name+" "+p.Value)
+		}
+		if got := strings.Join(pseudo, ", "); got != ":method CONNECT, :authority far.test:99" {
+			t.Errorf("asked for %s", got)
+		}
+		h.headers(f.StreamID, false, ":status", "200")
+		data, ok := h.next().(*http2.DataFrame)
+		if !ok || string(data.Data()) != "hello" {
+			t.Errorf("got %v", data)
+			return
+		}
+		h.WriteData(f.StreamID, true, []byte("welcome"))
+		h.waitForEnd()
+	})
+	w := watch(t, named(t, "multiplexed"))
+	r, body := io.Pipe()
+	req := mustRequest(t, "CONNECT", srv.url, r)
+	req.URL.Path, req.Host = "", "far.test:99"
 	resp, err := w.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != 101 || TimelineOf(resp).Protocol != "HTTP/1.1" {
-		t.Errorf("%d, %+v", resp.StatusCode, TimelineOf(resp))
+	io.WriteString(body, "hello")
+	if got, err := io.ReadAll(resp.Body); string(got) != "welcome" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
-	var _ timeline.Carrier = resp.Body.(*tunnel)
-	if _, ok := resp.Body.(net.Conn); !ok {
-		t.Error("the tunnel has no deadlines")
-	}
+	body.Close()
+	resp.Body.Close()
+}
+
+// A timeless connection has no deadlines.
+type timeless struct{ net.Conn }
+
+func (timeless) SetDeadline(time.Time) error      { return http.ErrNotSupported }
+func (timeless) SetReadDeadline(time.Time) error  { return http.ErrNotSupported }
+func (timeless) SetWriteDeadline(time.Time) error { return http.ErrNotSupported }
+
+// TestConnectionWithoutDeadlines: giving up and closing a body end on a connection
+// that cannot be interrupted, such as a channel of SSH.
+func TestConnectionWithoutDeadlines(t *testing.T) {
+	inVirtualTime(t, persistent, func(t *testing.T, w *watched) {
+		piped(w, func(p *peer) {
+			p.request()
+			p.request()
+		}, func(p *peer) {
+			p.request()
+			p.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab")
+			p.request()
+		}, echo)
+		dial := w.DialContext
+		w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			return timeless{c}, err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if a := w.do(request(t, "GET", "http://peer/", "").WithContext(ctx)); !errors.Is(a.err, context.DeadlineExceeded) {
+			t.Errorf("given up: %v", a.err)
+		}
+		resp, err := w.RoundTrip(request(t, "GET", "http://peer/", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		wantAnswer(t, w.get("http://peer/3"), "/3", 1)
+	})
 }
