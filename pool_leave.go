@@ -204,7 +204,7 @@ func (p *pool) changeNetwork(network context.Context, leave context.CancelFunc, 
 		for _, t := range o.undecided() {
 			o.own(t.owner, false)
 		}
-		o.lessons = lessons{untold: o.untold}
+		o.lessons = lessons{untold: o.untold, multiplexed: o.multiplexed} // its protocol is the origin's own
 		o.addrs.forgetLate()
 		for _, pc := range o.conns {
 			p.leave(pc, CloseNetworkGone)

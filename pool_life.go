@@ -39,7 +39,9 @@ func (t *Transport) Shutdown(ctx context.Context) error {
 	case <-t.quiet:
 	case <-t.life().Done():
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		if t.underWay.Load() > 0 {
+			err = context.Cause(ctx)
+		}
 	}
 	t.Close()
 	return err

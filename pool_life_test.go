@@ -68,6 +68,18 @@ func TestShutdownIsCutShort(t *testing.T) {
 	})
 }
 
+// TestShutdownOfNothing needs no time.
+func TestShutdownOfNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 100 {
+		tr := &Transport{}
+		if err := tr.Shutdown(ctx); err != nil {
+			t.Fatalf("with nothing under way: %v", err)
+		}
+	}
+}
+
 // TestShutdownLetsRetriesThrough: an exchange that is sent again is not a new one.
 func TestShutdownLetsRetriesThrough(t *testing.T) {
 	inVirtualTime(t, Strategy{Protocol: HTTP11}, func(t *testing.T, w *watched) {
