@@ -62,11 +62,13 @@ type http2Conn struct {
 	receive  inflow // octets of DATA that the server may send
 	health   health
 	enc      *hpack.Encoder
-	encoded  bytes.Buffer // what enc wrote
-	out      []byte       // frames queued for writing
-	spare    []byte       // the next out
-	flushing bool         // somebody is writing, and takes what is queued meanwhile
-	acks     int          // acknowledgements among what is queued
+	encoded  bytes.Buffer  // what enc wrote
+	out      []byte        // frames queued for writing
+	spare    []byte        // the next out
+	flushing bool          // somebody is writing, and takes what is queued meanwhile
+	acks     int           // acknowledgements among what is queued
+	written  chan struct{} // closed when the last frame is written; nil until that is queued
+	told     bool          // it is closed
 }
 
 // newHTTP2 begins HTTP/2 on a connection.
@@ -148,23 +150,28 @@ func (c *http2Conn) finish() {
 	c.mu.Lock()
 	c.leaving = true
 	c.mu.Unlock()
-	c.farewell(http2.ErrCodeNo, "")
+	c.farewell(http2.ErrCodeNo)
 	c.close()
 }
 
-// farewell writes a GOAWAY, if that can be done at once.
-func (c *http2Conn) farewell(code http2.ErrCode, why string) {
+// farewell writes a GOAWAY behind all that is queued, for farewellTime at the most.
+func (c *http2Conn) farewell(code http2.ErrCode) {
+	written := make(chan struct{})
 	c.mu.Lock()
-	if c.flushing || c.err != nil {
+	if c.err != nil || c.health.unwritable != nil || c.written != nil {
 		c.mu.Unlock()
 		return
 	}
-	c.flushing = true
-	p := appendGoAway(c.out, code, why)
-	c.out = nil
+	c.out = appendGoAway(c.out, code)
+	c.written = written
 	c.mu.Unlock()
-	c.net.SetWriteDeadline(time.Now().Add(farewellTime))
-	c.net.Write(p)
+	c.flush()
+	timer := time.NewTimer(farewellTime)
+	defer timer.Stop()
+	select {
+	case <-written:
+	case <-timer.C:
+	}
 }
 
 // farewellTime limits the last write on a connection: its peer may not read.

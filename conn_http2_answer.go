@@ -107,7 +107,9 @@ const maxFragments = 16
 // tooLarge tells a stream that its head is, before its connection ends for it.
 func (c *http2Conn) tooLarge(id uint32) {
 	if st, _ := c.find(id); st != nil {
-		st.fail(ErrHeaderTooLarge, processed)
+		st.mu.Lock()
+		st.err = ErrHeaderTooLarge
+		st.mu.Unlock()
 	}
 }
 

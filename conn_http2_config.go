@@ -187,9 +187,8 @@ func appendReset(b []byte, stream uint32, code http2.ErrCode) []byte {
 
 // appendGoAway appends a GOAWAY: no stream of the server's was processed, as it
 // may open none.
-func appendGoAway(b []byte, code http2.ErrCode, why string) []byte {
-	b = appendFrame(b, 8+len(why), http2.FrameGoAway, 0, 0)
+func appendGoAway(b []byte, code http2.ErrCode) []byte {
+	b = appendFrame(b, 8, http2.FrameGoAway, 0, 0)
 	b = binary.BigEndian.AppendUint32(b, 0)
-	b = binary.BigEndian.AppendUint32(b, uint32(code))
-	return append(b, why...)
+	return binary.BigEndian.AppendUint32(b, uint32(code))
 }

@@ -45,7 +45,7 @@ func (c *http2Conn) watchLocked(now time.Time) {
 	}
 }
 
-// doubtLocked takes in that a stream was given up to which nothing had come. It
+// doubtLocked takes in that a stream was given up unanswered. It
 // asks once until HEADERS or DATA come: servers take more for abuse (gRPC's
 // "too_many_pings").
 func (c *http2Conn) doubtLocked(outOfTime bool) {

@@ -19,7 +19,7 @@ func (c *http2Conn) readLoop() {
 	var broken http2.ConnectionError
 	switch {
 	case errors.As(err, &broken):
-		c.farewell(http2.ErrCode(broken), "")
+		c.farewell(http2.ErrCode(broken))
 		err = fmt.Errorf("the server broke HTTP/2: %w", err)
 	case errors.Is(err, io.EOF):
 		err = ErrServerClosed

@@ -240,7 +240,7 @@ func (st *stream) lost(err error) *lost {
 		l.refused, l.free = f == refusedBy && !st.blind, f == goneAway || f == unusable
 	case gone && errors.Is(err, ErrNoHTTP2):
 		l.loss = lossAnswered
-	case gone && l.loss != lossAnswered && !errors.Is(err, ErrServerClosed):
+	case gone && l.loss != lossAnswered && !errors.Is(err, ErrServerClosed) && !errors.Is(err, ErrHeaderTooLarge):
 		l.err = fmt.Errorf("%w (%w)", ErrServerClosed, err)
 	}
 	switch { // a stream's fault is not its connection's

@@ -293,7 +293,7 @@ func (c *http2Conn) forgetLocked(st *stream) {
 // forget ends our side of a stream that is not over: it is reset. A stream that
 // was given up with nothing having come since it was opened is asked after by a
 // PING: the connection may be dead. Until its answer, it counts as open; if time
-// ran out, nothing more is put on the connection.
+// ran out, whatever has come, nothing more is put on the connection.
 func (c *http2Conn) forget(st *stream, code http2.ErrCode, givenUp, outOfTime bool) {
 	c.mu.Lock()
 	if c.streams[st.id] != st {
@@ -305,7 +305,7 @@ func (c *http2Conn) forget(st *stream, code http2.ErrCode, givenUp, outOfTime bo
 		code = http2.ErrCodeNo
 	}
 	c.out = appendReset(c.out, st.id, code)
-	if (givenUp || outOfTime) && st.reads == c.reads.Load() {
+	if outOfTime || (givenUp && st.reads == c.reads.Load()) {
 		c.doubtLocked(outOfTime)
 	}
 	c.mu.Unlock()

@@ -95,6 +95,10 @@ func (c *http2Conn) takeQueued(written []byte) []byte {
 	}
 	if len(c.out) == 0 || c.err != nil {
 		c.flushing = false
+		if c.written != nil && !c.told {
+			c.told = true
+			close(c.written)
+		}
 		return nil
 	}
 	p := c.out
