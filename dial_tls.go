@@ -202,6 +202,7 @@ type link struct {
 
 // newLink numbers a connection that was opened.
 func (t *Transport) newLink(c net.Conn) *link {
+	c = completeConn(c)
 	about := timeline.Conn{Number: int(t.connections.Add(1)), Local: addrPort(c.LocalAddr()), Remote: addrPort(c.RemoteAddr())}
 	w := newWire(c)
 	return &link{Conn: w, wire: w, about: about}

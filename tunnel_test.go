@@ -290,6 +290,25 @@ func (timeless) SetWriteDeadline(time.Time) error { return http.ErrNotSupported 
 // TestConnectionWithoutDeadlines: giving up and closing a body end on a connection
 // that cannot be interrupted, such as a channel of SSH.
 func TestConnectionWithoutDeadlines(t *testing.T) {
+	testConnection(t, func(c net.Conn) net.Conn { return timeless{c} })
+}
+
+// A bare connection has nothing but what HTTP cannot do without.
+type bare struct {
+	net.Conn // nil
+	io.ReadWriteCloser
+}
+
+func (b bare) Read(p []byte) (int, error)  { return b.ReadWriteCloser.Read(p) }
+func (b bare) Write(p []byte) (int, error) { return b.ReadWriteCloser.Write(p) }
+func (b bare) Close() error                { return b.ReadWriteCloser.Close() }
+
+// TestPartialConnection: so do they on one that was made up for a test.
+func TestPartialConnection(t *testing.T) {
+	testConnection(t, func(c net.Conn) net.Conn { return bare{ReadWriteCloser: c} })
+}
+
+func testConnection(t *testing.T, made func(net.Conn) net.Conn) {
 	inVirtualTime(t, persistent, func(t *testing.T, w *watched) {
 		piped(w, func(p *peer) {
 			p.request()
@@ -302,7 +321,7 @@ func TestConnectionWithoutDeadlines(t *testing.T) {
 		dial := w.DialContext
 		w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dial(ctx, network, addr)
-			return timeless{c}, err
+			return made(c), err
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
