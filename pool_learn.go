@@ -40,7 +40,7 @@ type lessons struct {
 	limitUntil  time.Time  // when to forget that
 	broken      int        // pipelines lost without notice, one after the other
 	noPipeline  time.Time  // until when requests are not written ahead
-	fewStreams  time.Time  // until when a connection bears fewer streams than it allows
+	fewStreams  time.Time  // until when some connection bears fewer streams than it allows
 }
 
 // A lostDial is a dial order that came to nothing.
@@ -97,11 +97,18 @@ func (l *lessons) undecided() []lostDial {
 }
 
 // forgets is when the next lesson is forgotten, zero if there is none.
-func (l *lessons) forgets(now time.Time) time.Time {
+func (o *originPool) forgets(now time.Time) time.Time {
 	var next time.Time
-	for _, at := range [...]time.Time{l.limitUntil, l.noPipeline, l.fewStreams} {
+	consider := func(at time.Time) {
 		if at.After(now) && (next.IsZero() || at.Before(next)) {
 			next = at
+		}
+	}
+	consider(o.limitUntil)
+	consider(o.noPipeline)
+	if o.fewStreams.After(now) {
+		for _, pc := range o.conns {
+			consider(pc.bearsTill)
 		}
 	}
 	return next

@@ -212,6 +212,42 @@ func TestPoolStreamsRefused(t *testing.T) {
 	}
 }
 
+// TestPoolForgetsRefusalsInTurn: each connection's refusals are forgotten in their
+// own time, whoever waits then.
+func TestPoolForgetsRefusalsInTurn(t *testing.T) {
+	g := newPoolGame(t, 1, Strategy{Conns: 2, Protocol: HTTP2}, 0)
+	g.streams = 1
+	for range 2 {
+		g.acquire()
+		g.dial(nil)
+		g.settle()
+	}
+	for _, c := range g.conns {
+		c.streams = 2
+	}
+	for range 3 {
+		g.acquire()
+	}
+	for _, s := range g.lent[2:] { // one of each connection is refused, a second apart
+		g.p.release(s, outcome{ended: exchangeRefused}, g.now)
+		g.now = g.now.Add(time.Second)
+	}
+	g.lent = g.lent[:2]
+	g.settle()
+	if len(g.waiting) != 1 {
+		t.Fatalf("%d wait, want 1", len(g.waiting))
+	}
+	g.tick() // what was due before is not known any more
+	g.now = g.now.Add(learnedFor - 2*time.Second)
+	if due := g.p.due; due.After(g.now) {
+		t.Fatalf("the pool looks %v too late", due.Sub(g.now))
+	}
+	g.tick()
+	if g.settle(); len(g.waiting) != 0 {
+		t.Errorf("%d wait still", len(g.waiting))
+	}
+}
+
 // TestPoolDrains: a connection whose end was announced keeps what is on it, does
 // not count against the limit, and is closed when the last exchange has ended.
 func TestPoolDrains(t *testing.T) {
