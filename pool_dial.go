@@ -50,10 +50,16 @@ func (p *pool) judge(d dialOrder, c conn) error {
 		return ErrClosed
 	case d.stale():
 		return errNetworkChanged
-	case c.multiplexed() && len(d.to.warmings) == 0 && len(d.to.waiters) == 0 && d.to.shares():
+	case c.multiplexed() && !p.needed(d.to) && d.to.shares():
 		return errSurplus
 	}
 	return nil
+}
+
+// needed says whether one more HTTP/2 connection is wanted beside another. That
+// there would be several was not known when they were dialled.
+func (p *pool) needed(o *originPool) bool {
+	return !p.limits.oneHTTP2 && (len(o.waiters) > 0 || len(o.warmings) > 0)
 }
 
 // stale says whether the network has changed since the dial was ordered.

@@ -438,6 +438,33 @@ func TestStreamsOverSeveralConnections(t *testing.T) {
 	}
 }
 
+// TestStrictStreams: with StrictMaxConcurrentRequests there is one HTTP/2 connection,
+// though several were dialled before its protocol was known.
+func TestStrictStreams(t *testing.T) {
+	g := newPoolGameOf(t, 1, &Transport{HTTP2: &http.HTTP2Config{StrictMaxConcurrentRequests: true}}, 0, 1)
+	g.acquire()
+	g.acquire()
+	d := g.orders
+	g.p.dials.Add(-2)
+	if _, err := g.p.opened(d[0], &fakeConn{streams: 1}, nil, g.now); err != nil {
+		t.Fatal(err)
+	}
+	todo, err := g.p.opened(d[1], &fakeConn{streams: 1}, nil, g.now)
+	if err != errSurplus || (todo != nil && len(todo.dials) > 0) {
+		t.Errorf("the second connection: %v, %+v", err, todo)
+	}
+	g.orders = nil
+	g.settle()
+	if len(g.lent) != 1 || len(g.waiting) != 1 {
+		t.Fatalf("%d lent, %d wait", len(g.lent), len(g.waiting))
+	}
+	s, _ := take1(g, &g.lent)
+	g.p.release(s, outcome{ended: exchangeAnswered}, g.now)
+	if g.settle(); len(g.lent) != 1 {
+		t.Error("the stream that was given back is not lent to who waits")
+	}
+}
+
 // TestLearnedLimitIsForgotten: who waits because an origin bore no more connections
 // is served when that is forgotten, though nothing else happens.
 func TestLearnedLimitIsForgotten(t *testing.T) {
