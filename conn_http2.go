@@ -26,7 +26,7 @@ import (
 //	flush       writes what is queued                      conn_http2_write.go
 //	upload      sends a body that is not small             conn_http2_upload.go
 //	await       waits for the head of the answer           conn_http2_stream.go
-//	readLoop    takes frames in                            conn_http2_read.go
+//	readLoop    takes frames in             conn_http2_read.go, _answer.go, _data.go
 //	Read        hands the body on, gives the slot back     conn_http2_body.go
 
 type http2Conn struct {
@@ -238,6 +238,35 @@ func (c *http2Conn) fateLocked(id uint32) fate {
 		return allGone
 	}
 	return goneAway
+}
+
+// forgetLocked drops a stream that has ended on both sides.
+func (c *http2Conn) forgetLocked(st *stream) {
+	if st.sentEnd && st.recvEnd {
+		delete(c.streams, st.id)
+	}
+}
+
+// forget ends our side of a stream that is not over: it is reset. A stream that
+// was given up with nothing having come since it was opened is asked after by a
+// PING: the connection may be dead. Until its answer, it counts as open; if time
+// ran out, whatever has come, nothing more is put on the connection.
+func (c *http2Conn) forget(st *stream, code http2.ErrCode, givenUp, outOfTime bool) {
+	c.mu.Lock()
+	if c.streams[st.id] != st {
+		c.mu.Unlock()
+		return
+	}
+	delete(c.streams, st.id)
+	if st.recvEnd {
+		code = http2.ErrCodeNo
+	}
+	c.out = appendReset(c.out, st.id, code)
+	if outOfTime || (givenUp && st.reads == c.reads.Load()) {
+		c.doubtLocked(outOfTime)
+	}
+	c.mu.Unlock()
+	c.flush()
 }
 
 // setRoomLocked tells the pool how many streams it may put on the connection.

@@ -19,7 +19,7 @@ func (b *http2Body) Timeline() *timeline.Exchange { return &b.x.Exchange }
 func (b *http2Body) Read(p []byte) (int, error) {
 	st := (*stream)(b)
 	for {
-		n, by, wait, err := st.take1(p)
+		n, by, wait, err := st.handOn(p)
 		if n > 0 {
 			st.widen(n, by)
 		}
@@ -47,9 +47,9 @@ func (st *stream) finishRead(err error) error {
 	return st.result
 }
 
-// take1 hands on what has come. by is how much of the stream's window to give
+// handOn hands on what has come. by is how much of the stream's window to give
 // back, and wait says that nothing has come yet.
-func (st *stream) take1(p []byte) (n int, by uint32, wait bool, err error) {
+func (st *stream) handOn(p []byte) (n int, by uint32, wait bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {

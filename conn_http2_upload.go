@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/http2"
-
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -281,33 +279,4 @@ func (c *http2Conn) wakeUploadsLocked() {
 			st.up.signal()
 		}
 	}
-}
-
-// forgetLocked drops a stream that has ended on both sides.
-func (c *http2Conn) forgetLocked(st *stream) {
-	if st.sentEnd && st.recvEnd {
-		delete(c.streams, st.id)
-	}
-}
-
-// forget ends our side of a stream that is not over: it is reset. A stream that
-// was given up with nothing having come since it was opened is asked after by a
-// PING: the connection may be dead. Until its answer, it counts as open; if time
-// ran out, whatever has come, nothing more is put on the connection.
-func (c *http2Conn) forget(st *stream, code http2.ErrCode, givenUp, outOfTime bool) {
-	c.mu.Lock()
-	if c.streams[st.id] != st {
-		c.mu.Unlock()
-		return
-	}
-	delete(c.streams, st.id)
-	if st.recvEnd {
-		code = http2.ErrCodeNo
-	}
-	c.out = appendReset(c.out, st.id, code)
-	if outOfTime || (givenUp && st.reads == c.reads.Load()) {
-		c.doubtLocked(outOfTime)
-	}
-	c.mu.Unlock()
-	c.flush()
 }

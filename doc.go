@@ -20,7 +20,10 @@
 //	      send                   conn_http1_send.go   phase send
 //	      await                  conn_pipeline.go     phase wait, behind other answers
 //	      receive                conn_http1.go        phase wait, then receive
-//	    http2Conn                conn_http2.go    streams: written by their callers, read by one goroutine
+//	    http2Conn                conn_http2.go    streams:
+//	      begin, flush           conn_http2_begin.go, _write.go   phase send, in the caller's goroutine
+//	      await                  conn_http2_stream.go   phase wait, then receive
+//	      readLoop               conn_http2_read.go     one goroutine for all streams
 //	  mayRetry                   transport.go     again, or not, and why
 //	Body.Read … io.EOF           conn_http1_body.go   the slot goes back, the record ends
 package linger
