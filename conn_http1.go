@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -177,17 +178,20 @@ func (c *http1Conn) receive(x *exchange, s slot, h *http1Exchange) (*http.Respon
 	if tn.body == nil && !tn.limited {
 		c.limitHeader()
 	}
+	if tn.cut {
+		c.setReadDeadline(time.Now().Add(cutWait))
+	}
 	limit := c.t.maxHeader()
 	c.awaitFirst(x)
 	for {
 		head, size, first, err := c.readHead(limit)
 		if err != nil {
-			return nil, c.headError(x, size, err)
+			return nil, c.headError(x, size, tn.insteadOf(err))
 		}
 		x.answered(&head, size, first)
 		if x.final(head.Status) {
 			tn.body.answered(head.Status, http1.CloseReason(head.Minor, head.Header) != "")
-			if c.t.ResponseHeaderTimeout > 0 {
+			if c.t.ResponseHeaderTimeout > 0 || tn.wasCut() != nil {
 				c.setReadDeadline(time.Time{})
 			}
 			return c.respond(x, s, h, &head)
@@ -225,6 +229,29 @@ func (c *http1Conn) awaitFirst(x *exchange) {
 		}
 	}
 	x.hooks.gotFirstResponseByte()
+}
+
+// cutWait is how long an answer is waited for when the request could not be written
+// whole. What the server said before is there by then, and nothing else may come.
+const cutWait = time.Second
+
+// wasCut is why the request could not be written whole, nil if it could so far.
+func (t *turn) wasCut() error {
+	if t.body == nil {
+		return t.fault
+	}
+	t.body.mu.Lock()
+	defer t.body.mu.Unlock()
+	return t.body.cut
+}
+
+// insteadOf is what to tell of an answer that did not come for err: where cutWait
+// is over, why the request could not be written.
+func (t *turn) insteadOf(err error) error {
+	if why := t.wasCut(); why != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		return why
+	}
+	return err
 }
 
 // limitHeader gives the response's head its time, from now.

@@ -132,7 +132,7 @@ func (c *http1Conn) swapHeads(x *exchange, t *turn, head int, rested bool) error
 // and whoever reads will tell.
 func (c *http1Conn) wrote(t *turn, n int, err error) error {
 	x := t.x
-	t.cut = err != nil
+	t.cut, t.fault = err != nil, err
 	if cap(c.out) > keptOut {
 		c.out = nil
 	}

@@ -33,6 +33,7 @@ type bodySender struct {
 	head    bool  // guarded by mu: the head of the answer is there
 	whole   bool  // guarded by mu: all of the body was written
 	fault   error // guarded by mu: the body's own, not the connection's
+	cut     error // guarded by mu: the connection's, of a write
 }
 
 func (c *http1Conn) newBodySender(x *exchange, length int64) *bodySender {
@@ -224,7 +225,21 @@ func (b *bodySender) frame(out, data []byte) []byte {
 func (b *bodySender) write(p []byte) bool {
 	n, err := b.c.net.Write(p)
 	b.x.sent(0, n)
+	if err != nil {
+		b.cutBy(err)
+	}
 	return err == nil
+}
+
+// cutBy notes that the connection took no more of the request: an answer is waited
+// for no longer than it takes to read what is there.
+func (b *bodySender) cutBy(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cut = err
+	if !b.head {
+		b.c.setReadDeadline(time.Now().Add(cutWait))
+	}
 }
 
 // stop lets the sender read no more of the body. A read under way is waited for

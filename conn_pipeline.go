@@ -22,6 +22,7 @@ type turn struct {
 	guard   guard
 	body    *bodySender   // writes a large request body; nil if there is none
 	cut     bool          // the request could not be written whole
+	fault   error         // why not
 	nth     int           // how many-th in the line since the connection began, from 1
 	first   bool          // it was alone when it joined: its turn at once
 	limited bool          // ResponseHeaderTimeout runs already
