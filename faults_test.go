@@ -381,7 +381,7 @@ func (r *faultRun) failed(where string, told *fateTold, err error) {
 	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrHeaderTimeout):
 		r.t.Errorf("%s: forgotten: %v", where, err)
 	}
-	for _, limit := range []error{ErrQueueTimeout, ErrQueueFull, ErrHeaderTimeout} {
+	for _, limit := range []error{ErrQueueTimeout, ErrQueueFull, ErrHeaderTimeout, ErrBodyClosed} {
 		if errors.Is(err, limit) {
 			kind = limit.Error()
 		}
@@ -406,6 +406,10 @@ func (r *faultRun) answered(dice *rand.Rand, o order, told *fateTold, resp *http
 	part := dice.IntN(10) == 0
 	if part {
 		body = io.LimitReader(body, int64(dice.IntN(o.want+1)))
+	}
+	if dice.IntN(20) == 0 {
+		part = true
+		defer time.AfterFunc(time.Duration(dice.IntN(500))*time.Microsecond, func() { resp.Body.Close() }).Stop()
 	}
 	got, err := io.ReadAll(body)
 	want := o.answer()
