@@ -125,7 +125,7 @@ func TestFaults(t *testing.T) {
 // proxied puts a proxy in between, which is the faulty server itself, under another
 // name in each epoch.
 func proxied(r *faultRun) {
-	r.server.proxy = true
+	r.server.proxy.Store(true)
 	r.w.Proxy = func(*http.Request) (*url.URL, error) {
 		return &url.URL{Scheme: "http", Host: fmt.Sprintf("proxy%d.test:80", r.next.Load()/faultyEpoch)}, nil
 	}

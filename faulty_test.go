@@ -30,7 +30,7 @@ type faulty struct {
 	secure    *tls.Config // nil: in clear
 	http2     bool        // it speaks HTTP/2, else HTTP/1.1
 	pipelined bool        // requests may stand behind others
-	proxy     bool        // it is a proxy, of itself
+	proxy     atomic.Bool // it is a proxy, of itself; set before the first request
 
 	applied []atomic.Int32 // by a request's id: how often it was read whole and executed
 
@@ -80,7 +80,7 @@ func (s *faulty) converse(p *peer) {
 		c.reset()
 		return
 	}
-	if s.secure != nil && s.proxy && !c.connect() {
+	if s.secure != nil && s.proxy.Load() && !c.connect() {
 		return
 	}
 	if s.secure != nil {
