@@ -83,7 +83,7 @@ func TestHangingDialTimesOut(t *testing.T) {
 	if !errors.As(a.err, &e) || e.Step != timeline.Connect || !e.Timeout() || !errors.As(a.err, &op) || op.Op != "dial" || op.Addr.String() != deaf.String() {
 		t.Errorf("got %v", a.err)
 	}
-	for _, want := range []string{deaf.String() + ": time ran out", deaf.String() + " again: time ran out"} {
+	for _, want := range []string{deaf.String() + ": context deadline exceeded", deaf.String() + " again: context deadline exceeded"} {
 		if !strings.Contains(a.err.Error(), want) {
 			t.Errorf("%v does not tell of %s", a.err, want)
 		}

@@ -102,10 +102,10 @@ func TestRace(t *testing.T) {
 		{"a failure brings the next", map[string]dialFate{"6a": {after: never}, "4a": {after: 100 * ms, err: refused}, "6b": {after: 5 * ms}}, "6a 4a 6b", 0, "6b", 355 * ms, "6a@0 4a@250 6b@350", 0, "", 0},
 		{"after a failure a delay again", map[string]dialFate{"6a": {after: 100 * ms, err: refused}, "4a": {after: never}, "6b": {after: 5 * ms}}, "6a 4a 6b", 0, "6b", 355 * ms, "6a@0 4a@100 6b@350", 0, "", 0},
 		{"all refuse", map[string]dialFate{"6a": {err: refused}, "4a": {err: refused}}, "6a 4a", 0, "", 0, "6a@0 4a@0", 0, "", 0},
-		{"time runs out", map[string]dialFate{"6a": {after: never}, "4a": {after: never}}, "6a 4a", time.Second, "", time.Second, "6a@0 4a@250", 0, "time ran out", 0},
+		{"time runs out", map[string]dialFate{"6a": {after: never}, "4a": {after: never}}, "6a 4a", time.Second, "", time.Second, "6a@0 4a@250", 0, "context deadline exceeded", 0},
 		{"the first packet is lost", map[string]dialFate{"6a": {after: 1010 * ms}, "6a again": {after: 10 * ms}}, "6a", 0, "6a", 210 * ms, "6a@0 6a again@200", 0, ":80 again", 200 * ms},
 		{"both packets are late", map[string]dialFate{"6a": {after: 300 * ms}, "6a again": {after: 300 * ms, deaf: true}}, "6a", 0, "6a", 300 * ms, "6a@0 6a again@200", 1, ":80 again: no longer needed", 200 * ms},
-		{"no third attempt", map[string]dialFate{"6a": {after: never}, "6a again": {after: never}}, "6a", time.Second, "", time.Second, "6a@0 6a again@200", 0, ":80 again: time ran out", 200 * ms},
+		{"no third attempt", map[string]dialFate{"6a": {after: never}, "6a again": {after: never}}, "6a", time.Second, "", time.Second, "6a@0 6a again@200", 0, ":80 again: context deadline exceeded", 200 * ms},
 		{"other addresses first", map[string]dialFate{"6a": {after: never}, "4a": {after: never}, "6a again": {after: never}, "4a again": {after: 5 * ms}}, "6a 4a", 0, "4a", 655 * ms, "6a@0 4a@250 6a again@450 4a again@650", 0, "", 200 * ms},
 		{"none beside one that refused", map[string]dialFate{"6a": {after: 10 * ms, err: refused}, "4a": {after: 300 * ms}, "4a again": {after: never}}, "6a 4a", 0, "4a", 310 * ms, "6a@0 4a@10 4a again@210", 0, ":80 again: no longer needed", 200 * ms},
 	} {

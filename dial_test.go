@@ -228,7 +228,7 @@ func TestDialTimeout(t *testing.T) {
 				tt.set(w)
 				a := w.get(tt.url)
 				var e *Error
-				if !errors.As(a.err, &e) || e.Step != tt.step || !e.Timeout() || e.Hint() == "" || !strings.HasSuffix(e.Error(), "time ran out") {
+				if !errors.As(a.err, &e) || e.Step != tt.step || !e.Timeout() || e.Hint() == "" || !strings.HasSuffix(e.Error(), "context deadline exceeded") {
 					t.Errorf("got %v, timeout %v, hint %q", a.err, e.Timeout(), e.Hint())
 				}
 				if a.e.Duration != w.DialTimeout || a.e.In(tt.step) != w.DialTimeout {

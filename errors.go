@@ -131,8 +131,10 @@ func plain(err error) string {
 		return "the server closed the connection"
 	case errors.As(err, &sys):
 		return sys.Error()
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return "time ran out"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return os.ErrDeadlineExceeded.Error() // the words that programs look for, as are those below
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded.Error()
 	}
 	line := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	return strings.TrimPrefix(line, "tls: ")
