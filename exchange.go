@@ -24,28 +24,28 @@ type exchange struct {
 	req     *http.Request
 	ctx     context.Context
 	body    *requestBody // nil if the request has none; a new one for each try that needs it
-	traits  traits
-	hooks   hooks // the caller's
-	urgency int
+	hooks   hooks        // the caller's
 	origin  origin
 	route   route  // how it is reached: whose connections serve the exchange
 	host    string // of the Host field
 	target  string // of the request line
 	length  int64  // of the request's body, -1 if it is not known
-	closes  bool   // the request says that the connection ends with it
-	last    bool   // so it does in this try, as the connection's last
-	gzip    bool   // linger asks for gzip by itself, and decodes it
+	traits  traits
+	urgency uint8
+	closes  bool // the request says that the connection ends with it
+	last    bool // so it does in this try, as the connection's last
+	gzip    bool // linger asks for gzip by itself, and decodes it
+
+	wasSent      bool        // some of it was put on a connection, in whatever try
+	mayBeApplied bool        // and the server may have applied it
+	ended        bool        // guarded by mu
+	clientSaw    atomic.Bool // http.Client was given the time to see that its Timeout is over
 
 	proxyAuth string // the value of Proxy-Authorization, for a proxy that forwards
 
-	endCtx    context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
-	clientSaw atomic.Bool             // http.Client was given the time to see that its Timeout is over
+	endCtx context.CancelCauseFunc // ends ctx; nil if ctx is the request's own
 
-	wasSent      bool // some of it was put on a connection, in whatever try
-	mayBeApplied bool // and the server may have applied it
-
-	mu    sync.Mutex // guards the record: HTTP/2 and request bodies write it from other goroutines
-	ended bool
+	mu sync.Mutex // guards the record and ended: HTTP/2 and request bodies write it from other goroutines
 
 	inline [4]timeline.Span // room for the spans of an ordinary exchange
 }

@@ -117,7 +117,7 @@ func (g *poolGame) want(w *todo) {
 
 func (g *poolGame) newExchange() *exchange {
 	g.numbers++
-	x := &exchange{t: g.tr, route: g.keys[g.dice.IntN(len(g.keys))], urgency: g.dice.IntN(3)}
+	x := &exchange{t: g.tr, route: g.keys[g.dice.IntN(len(g.keys))], urgency: uint8(g.dice.IntN(3))}
 	x.Number = g.numbers
 	x.traits = traits{idempotent: g.dice.IntN(5) > 0, rewindable: true}
 	x.Start = g.now

@@ -107,11 +107,11 @@ const (
 )
 
 // urgencyOf reads the urgency parameter of a Priority field (RFC 9218 §4).
-func urgencyOf(h http.Header) int {
+func urgencyOf(h http.Header) uint8 {
 	for _, v := range h["Priority"] {
 		for part := range strings.SplitSeq(v, ",") {
 			if u, ok := strings.CutPrefix(strings.TrimSpace(part), "u="); ok && len(u) == 1 && u[0] >= '0' && u[0] <= '0'+lastUrgency {
-				return int(u[0] - '0')
+				return u[0] - '0'
 			}
 		}
 	}
