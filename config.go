@@ -91,6 +91,19 @@ type Transport struct {
 	// second (RFC 6298 §2.1). 0 means 250 ms, negative no such attempt.
 	BackupDelay time.Duration
 
+	// LocalAddr is the address from which linger's own dialling connects; the zero
+	// Addr leaves it to the kernel. Its port is chosen with the connection and not
+	// when the address is bound (IP_BIND_ADDRESS_NO_PORT, Linux), so that one port
+	// can serve several destinations.
+	LocalAddr netip.Addr
+
+	// UnackedTimeout is how long what was sent may stay unacknowledged before the
+	// kernel gives a connection of linger's own dialling up (TCP_USER_TIMEOUT, RFC
+	// 5482, Linux). TCP keep-alive does not find a peer that is gone while something is
+	// unacknowledged. It also ends connections to a peer that lives and does not
+	// read. 0 means the kernel's patience: a quarter of an hour, about.
+	UnackedTimeout time.Duration
+
 	// ResponseHeaderTimeout limits the time from a wholly written request, or from the
 	// answer before it in a pipeline, to the end of the response's head. 0 means
 	// no limit.

@@ -35,13 +35,6 @@ type attempt struct {
 
 type dialFunc func(context.Context, netip.AddrPort) (net.Conn, error)
 
-// dialAddr connects to one address.
-func (d *dialler) dialAddr(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	var by net.Dialer
-	c, err := by.DialContext(ctx, "tcp", addr.String())
-	return c, d.explained(err)
-}
-
 // A race dials addresses one after the other, the next when the one before has
 // failed or has taken attemptDelay. When none is left, an attempt that has taken
 // backup gets a second one beside it, to the same address.
