@@ -77,7 +77,10 @@ func (cfg *http2Config) appendPreface(b []byte) []byte {
 		{ID: http2.SettingMaxHeaderListSize, Val: uint32(min(int64(cfg.headerList), math.MaxUint32))},
 		{ID: http2.SettingHeaderTableSize, Val: cfg.decoderTable},
 	})
-	return appendWindowUpdate(b, 0, uint32(cfg.connWindow-initialWindow))
+	if more := cfg.connWindow - initialWindow; more > 0 { // by 0 is an error (§6.9)
+		b = appendWindowUpdate(b, 0, uint32(more))
+	}
+	return b
 }
 
 // peerSettings are the server's.

@@ -168,6 +168,12 @@ func (c *http2Conn) frame(head http2.FrameHeader) error {
 		return c.dataFrame(head)
 	}
 	f, err := c.read.ReadFrameForHeader(head)
+	var wrong http2.StreamError
+	if head.Type == http2.FrameHeaders && errors.As(err, &wrong) {
+		// "A receiver MUST terminate the connection with a connection error … if it
+		// does not decompress a field block" — §4.3.
+		return http2.ConnectionError(wrong.Code)
+	}
 	if err != nil {
 		return err
 	}
@@ -293,8 +299,9 @@ func (c *http2Conn) goAwayFrame(f *http2.GoAwayFrame) error {
 	return nil
 }
 
-// A floodGate bounds frames that carry nothing: empty DATA, PING, SETTINGS,
-// RST_STREAM and the like (CVE-2019-9512 to -9518).
+// A floodGate bounds frames that carry nothing: empty DATA, PING, SETTINGS and the
+// like (CVE-2019-9512 to -9518). The end of a stream is no such frame: thousands of
+// exchanges a second may end by empty DATA or RST_STREAM.
 type floodGate struct {
 	frames int
 	second int64 // since 1970, of the first of them
@@ -305,8 +312,12 @@ const maxIdleFrames = 10_000
 
 // full counts a frame, and says whether it is one too many.
 func (g *floodGate) full(head http2.FrameHeader) bool {
-	switch {
-	case head.Type == http2.FrameData && head.Length > 0, head.Type == http2.FrameHeaders, head.Type == http2.FrameContinuation, head.Type == http2.FrameWindowUpdate:
+	switch head.Type {
+	case http2.FrameData:
+		if head.Length > 0 || head.Flags.Has(http2.FlagDataEndStream) {
+			return false
+		}
+	case http2.FrameHeaders, http2.FrameContinuation, http2.FrameWindowUpdate, http2.FrameRSTStream:
 		return false
 	}
 	if g.frames++; g.frames <= maxIdleFrames {

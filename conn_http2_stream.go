@@ -178,8 +178,9 @@ func (st *stream) deliver(resp *http.Response) *http.Response {
 
 // givenUp ends the stream when its caller gives up and nobody reads the body.
 func (st *stream) givenUp() {
-	st.fail(gaveUp(st.x), processed)
-	st.c.forget(st, http2.ErrCodeCancel, false, false)
+	why := gaveUp(st.x)
+	st.fail(why, processed)
+	st.c.forget(st, http2.ErrCodeCancel, false, timedOut(why))
 }
 
 // fail lets nothing more come: whoever waits gets err, once what came before it is
@@ -213,8 +214,8 @@ func (st *stream) lost(err error) *lost {
 	c, x := st.c, st.x
 	gone := c.dead() != nil
 	why := gaveUp(x)
-	code := http2.ErrCodeCancel
-	c.forget(st, code, why != nil || errors.Is(err, ErrHeaderTimeout), timedOut(why))
+	c.forget(st, http2.ErrCodeCancel, why != nil || errors.Is(err, ErrHeaderTimeout), timedOut(why))
+	st.drop()
 	st.count()
 	var l *lost
 	if errors.As(err, &l) {
@@ -324,25 +325,14 @@ func (st *stream) end(err error) error {
 		}
 		err = st.fault(err)
 	}
-	st.mu.Lock()
-	over := st.over
-	st.over = true
-	unwatch := st.unwatch
-	rest := st.data.len()
-	st.data = buffer{}
-	st.mu.Unlock()
-	if over {
+	if !st.drop() {
 		return err
-	}
-	if unwatch != nil {
-		unwatch()
 	}
 	c := st.c
 	if st.up != nil {
 		st.up.stop()
 		st.x.body.Close()
 	}
-	c.consumed(rest)
 	c.forget(st, http2.ErrCodeCancel, false, err != nil && timedOut(err))
 	st.count()
 	oc := outcome{ended: exchangeAnswered}
@@ -352,6 +342,23 @@ func (st *stream) end(err error) error {
 	c.t.release(st.s, oc)
 	st.x.end(err)
 	return err
+}
+
+// drop takes no more of the body, and gives the connection's window back what came
+// and was not read. It reports false if that has been done.
+func (st *stream) drop() bool {
+	st.mu.Lock()
+	over, rest, unwatch := st.over, st.data.len(), st.unwatch
+	st.over, st.data = true, buffer{}
+	st.mu.Unlock()
+	if over {
+		return false
+	}
+	if unwatch != nil {
+		unwatch()
+	}
+	st.c.consumed(rest)
+	return true
 }
 
 // fault is an error as the reader of the body gets it.

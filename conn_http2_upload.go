@@ -233,10 +233,11 @@ func (u *upload) send(p []byte, over bool) bool {
 }
 
 // roomLocked is how much of size octets may be sent now; false if it must wait.
+// None may be sent even while the window is negative.
 func (u *upload) roomLocked(size int) (int, bool) {
 	c := u.st.c
-	n := int(min(int64(size), int64(c.peer.frame), u.st.window, c.window))
-	wait := (size > 0 && n <= 0) || len(c.out) >= maxQueued
+	n := max(0, int(min(int64(size), int64(c.peer.frame), u.st.window, c.window)))
+	wait := (size > 0 && n == 0) || len(c.out) >= maxQueued
 	return n, !wait && !u.stopped
 }
 

@@ -110,6 +110,9 @@ func (c *http2Conn) takeQueued(written []byte) []byte {
 // writeSocket writes p and waits, by WriteByteTimeout as long as something of it is
 // written.
 func (c *http2Conn) writeSocket(p []byte) error {
+	if c.cfg.write > 0 {
+		defer c.socket.SetWriteDeadline(time.Time{}) // it would end what is written later
+	}
 	for {
 		if c.cfg.write > 0 {
 			c.socket.SetWriteDeadline(time.Now().Add(c.cfg.write))
