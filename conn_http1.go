@@ -351,7 +351,7 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 	}
 	b.trailer = resp
 	resp.Body = b
-	if f.Kind == http1.NoBody || (f.Kind == http1.Length && f.Length == 0) {
+	if f.Empty() {
 		b.finish("", nil)
 		resp.Body = endedBody{x}
 	}

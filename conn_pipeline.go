@@ -164,6 +164,7 @@ func (c *http1Conn) discard(t *turn, method string) {
 		c.setReadDeadline(time.Time{})
 	}
 	if t.err == nil && why == "" {
+		c.in.rest()
 		if err := c.line.pass(c.in.len() > 0); err != nil {
 			why = err.Error()
 		}
@@ -198,8 +199,8 @@ func (c *http1Conn) discardAnswer(method string) string {
 	if why := http1.CloseReason(head.Minor, head.Header); why != "" || f.MustClose != "" {
 		return why + f.MustClose
 	}
-	if f.Kind == http1.NoBody {
-		return ""
+	if f.Empty() {
+		return "" // to read nothing could wait for the next answer
 	}
 	if n, err := io.CopyN(io.Discard, readerFunc(b.read), discardBytes); err != io.EOF || n == discardBytes {
 		return "too much to discard"

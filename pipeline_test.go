@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lingerhttp/linger/timeline"
@@ -301,6 +302,34 @@ func TestCancelledInTheMiddle(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDiscardedAnswerWithoutOctets: the end of an answer of length 0 is known with
+// its head. Nobody waits for more, and the connection is kept, without a buffer.
+func TestDiscardedAnswerWithoutOctets(t *testing.T) {
+	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
+		gone := make(chan struct{})
+		piped(w, func(p *peer) {
+			p.want("GET", "/0")
+			p.want("GET", "/1")
+			<-gone
+			p.answer("/0")
+			p.answer("")
+			p.request()
+		})
+		reqs := gets(t, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		reqs[1] = reqs[1].WithContext(ctx)
+		done := w.start(reqs...)
+		cancel()
+		<-done[1]
+		close(gone)
+		mustSay(t, done[0], "/0")
+		synctest.Wait()
+		if s := w.Stats(); s.Idle != 1 || s.Active != 0 {
+			t.Errorf("%+v", s.Counts)
+		}
+	})
 }
 
 // TestFirstInLineCancelled: whoever reads and gives up takes the connection

@@ -48,6 +48,11 @@ type Framing struct {
 	MustClose string
 }
 
+// Empty reports whether the message ends with its head: nothing is to be read.
+func (f Framing) Empty() bool {
+	return f.Kind == NoBody || (f.Kind == Length && f.Length == 0)
+}
+
 // Reasons of MustClose.
 const (
 	closeBoth       = "both Transfer-Encoding and Content-Length"
