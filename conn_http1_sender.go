@@ -74,10 +74,14 @@ func (b *bodySender) closeBody() {
 	}
 }
 
-// giveUp ends the sending when the Transport is closed.
+// giveUp ends the sending when the Transport is closed, which does not close a
+// connection that was handed over: a write under way on it would never end.
 func (b *bodySender) giveUp() {
 	b.stop()
 	b.body.Close()
+	if b.c.net.SetWriteDeadline(longAgo) != nil {
+		b.c.cut()
+	}
 }
 
 // awaitContinue waits until the server asks for the body, or long enough: "a

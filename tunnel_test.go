@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -335,4 +336,48 @@ func testConnection(t *testing.T, made func(net.Conn) net.Conn) {
 		resp.Body.Close()
 		wantAnswer(t, w.get("http://peer/3"), "/3", 1)
 	})
+}
+
+// TestCloseEndsASenderIntoATunnel: a tunnel outlives its Transport, but not what
+// the Transport does on it: the peer of this one has stopped reading.
+func TestCloseEndsASenderIntoATunnel(t *testing.T) {
+	for name, made := range map[string]func(net.Conn) net.Conn{
+		"with deadlines":    func(c net.Conn) net.Conn { return c },
+		"without deadlines": func(c net.Conn) net.Conn { return timeless{c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, persistent, func(t *testing.T, w *watched) {
+				tunnelled := make(chan struct{})
+				piped(w, func(p *peer) {
+					p.request()
+					p.say("HTTP/1.1 200 OK\r\n\r\n")
+					<-tunnelled
+				})
+				dial := w.DialContext
+				w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					c, err := dial(ctx, network, addr)
+					return made(c), err
+				}
+				body, _ := io.Pipe()
+				req := mustRequest(t, "CONNECT", "http://peer", io.MultiReader(strings.NewReader("hello"), body))
+				resp, err := w.RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				closed := make(chan struct{})
+				go func() {
+					w.Close()
+					close(closed)
+				}()
+				synctest.Wait()
+				select {
+				case <-closed:
+				default:
+					t.Error("Close waits for the tunnel's peer")
+				}
+				resp.Body.Close()
+				close(tunnelled)
+			})
+		})
+	}
 }
