@@ -47,9 +47,9 @@ func (s *swap) do(out []byte, in *buffer, look bool) {
 	switch {
 	case err == nil:
 	case s.begun:
-		in.fault = err
+		in.fault = s.wire.opError("read", err)
 	default:
-		s.failed = err
+		s.failed = s.wire.opError("write", err)
 	}
 	s.out, s.in = nil, nil
 }
@@ -90,7 +90,7 @@ func (s *swap) write(fd int) (over bool) {
 	s.written = n
 	s.wire.sent.Add(int64(s.written - len(s.out)))
 	if err != nil && err != syscall.EAGAIN {
-		s.failed = err
+		s.failed = s.wire.opError("write", err)
 	}
 	return s.written < len(s.out)
 }

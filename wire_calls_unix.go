@@ -14,7 +14,7 @@ func recvNow(fd int, p []byte, flags int) (int, error) {
 		return takeNow(fd, p)
 	}
 	for {
-		n, _, err := syscall.Recvfrom(fd, p, flags|syscall.MSG_DONTWAIT)
+		n, _, err := syscall.Recvfrom(fd, p, flags) // the socket does not block
 		if err != syscall.EINTR {
 			return max(n, 0), err
 		}

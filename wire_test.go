@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -40,4 +41,33 @@ func TestVeiledSocket(t *testing.T) {
 		}
 		return a.e.Conn.Number == 2
 	})
+}
+
+// TestWireErrors: whoever reads and writes on a socket by way of a wire gets the
+// errors that the socket has.
+func TestWireErrors(t *testing.T) {
+	srv := serve(t, func(p *peer) { p.request() })
+	c, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWire(c)
+	same := func(why string) {
+		t.Helper()
+		octet := make([]byte, 1)
+		for _, op := range []func(net.Conn) (int, error){
+			func(c net.Conn) (int, error) { return c.Read(octet) },
+			func(c net.Conn) (int, error) { return c.Write(octet) },
+		} {
+			_, got := op(w)
+			_, want := op(c)
+			if got == nil || want == nil || got.Error() != want.Error() {
+				t.Errorf("%s: %v, not %v", why, got, want)
+			}
+		}
+	}
+	c.SetDeadline(longAgo)
+	same("out of time")
+	w.Close()
+	same("closed")
 }

@@ -107,12 +107,17 @@ func (s *sender) send(fd uintptr) bool {
 	return true
 }
 
-// opError words an error of the kernel as net does.
+// opError words an error as net does: one of the kernel, and one of RawConn, which
+// calls reading "raw-read".
 func (w *wire) opError(op string, err error) error {
-	code, ok := err.(syscall.Errno)
-	if !ok {
-		return err
+	switch err := err.(type) {
+	case syscall.Errno:
+		to := w.RemoteAddr()
+		return &net.OpError{Op: op, Net: to.Network(), Source: w.LocalAddr(), Addr: to, Err: os.NewSyscallError(op, err)}
+	case *net.OpError:
+		named := *err
+		named.Op = op
+		return &named
 	}
-	to := w.RemoteAddr()
-	return &net.OpError{Op: op, Net: to.Network(), Source: w.LocalAddr(), Addr: to, Err: os.NewSyscallError(op, code)}
+	return err
 }
