@@ -127,7 +127,8 @@ type Transport struct {
 	Protocols *http.Protocols
 
 	// HTTP2 configures HTTP/2, nil for the defaults. Its zero SendPingTimeout means
-	// 15 seconds here; negative, no PINGs.
+	// 15 seconds here, but no more PINGs in a row than servers of gRPC bear;
+	// negative, no PINGs.
 	HTTP2 *http.HTTP2Config
 
 	// MaxConns bounds the connections in all, those being opened included. 0 means

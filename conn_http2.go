@@ -213,6 +213,7 @@ const (
 	allGone   fate = "the server closed the connection before its first stream"
 	tooMany   fate = "the server allows fewer streams than were begun before it said so"
 	unusable  fate = "the connection takes no more streams"
+	misspoken fate = "the server wants HTTP/1.1 for this request"
 )
 
 // A goAwayError is a server's GOAWAY (RFC 9113 §6.8).

@@ -35,13 +35,16 @@ type http2Config struct {
 	decoderTable, encoderTable uint32
 	headerList                 int           // octets of a response's heads
 	ping                       time.Duration // silence before a PING; forever: none
+	pingChosen                 bool          // by Transport.HTTP2
 	pong                       time.Duration // how long its answer may take
 	write                      time.Duration // how long a write may stand still; 0: no limit
+	count                      func(string)  // is told of errors by name
 }
 
 func newHTTP2Config(t *Transport) http2Config {
 	cfg := http2Config{streamWindow: streamWindow, connWindow: connWindow, frame: initialFrame,
-		decoderTable: initialTable, encoderTable: initialTable, headerList: t.maxHeader(), ping: defaultPing, pong: defaultPing}
+		decoderTable: initialTable, encoderTable: initialTable, headerList: t.maxHeader(), ping: defaultPing, pong: defaultPing,
+		count: func(string) {}}
 	h := t.HTTP2
 	if h == nil {
 		return cfg
@@ -51,9 +54,12 @@ func newHTTP2Config(t *Transport) http2Config {
 	cfg.frame = within(h.MaxReadFrameSize, initialFrame, largestFrame, cfg.frame)
 	cfg.decoderTable = within(h.MaxDecoderHeaderTableSize, 1, largestTable, cfg.decoderTable)
 	cfg.encoderTable = within(h.MaxEncoderHeaderTableSize, 1, largestTable, cfg.encoderTable)
-	cfg.ping = limit(h.SendPingTimeout, defaultPing)
+	cfg.ping, cfg.pingChosen = limit(h.SendPingTimeout, defaultPing), h.SendPingTimeout > 0
 	cfg.pong = limit(h.PingTimeout, defaultPing)
 	cfg.write = max(0, h.WriteByteTimeout)
+	if h.CountError != nil {
+		cfg.count = h.CountError
+	}
 	return cfg
 }
 

@@ -65,7 +65,7 @@ func (c *http2Conn) charge(head http2.FrameHeader) (*stream, error) {
 	if !c.receive.take(int(head.Length)) {
 		return nil, http2.ConnectionError(http2.ErrCodeFlowControl)
 	}
-	c.health.probed = false
+	c.soundLocked()
 	st := c.streams[head.StreamID]
 	if st == nil {
 		return nil, c.idleLocked(head.StreamID)

@@ -26,6 +26,7 @@ type health struct {
 	ghosts     int   // streams that were given up and count as open until the PING is answered
 	doubted    bool  // a request ran out of time: nothing more is put on it until then
 	probed     bool  // a stream was asked after, and no HEADERS or DATA came since
+	pings      int   // how many went out since HEADERS or DATA came
 	unwritable error // why nothing can be written
 }
 
@@ -38,24 +39,47 @@ func (c *http2Conn) watchLocked(now time.Time) {
 	if h.heard.IsZero() {
 		h.heard = now
 	}
-	if h.asked.IsZero() && now.Sub(h.heard) >= c.cfg.ping {
+	if h.asked.IsZero() && now.Sub(h.heard) >= c.silenceLocked(borneMore) {
 		c.askLocked(now)
 	} else if !h.ticking {
 		c.tickLocked(c.cfg.ping)
 	}
 }
 
-// doubtLocked takes in that a stream was given up unanswered. It
-// asks once until HEADERS or DATA come: servers take more for abuse (gRPC's
-// "too_many_pings").
+// Servers of gRPC end a connection ("too_many_pings") whose client asks a fourth
+// time within five minutes while they have sent neither HEADERS nor DATA, be a
+// stream open or not. Unless SendPingTimeout says how often, silence alone is asked
+// twice, a stream that begins or is given up has one more, and what comes then has
+// five minutes in between.
+const (
+	bornePings = 2
+	borneMore  = bornePings + 1
+	patience   = 5*time.Minute + defaultPing
+)
+
+// silenceLocked is how long the server may be silent before it is asked, where so
+// many PINGs in a row are borne.
+func (c *http2Conn) silenceLocked(borne int) time.Duration {
+	if c.health.pings < borne || c.cfg.pingChosen {
+		return c.cfg.ping
+	}
+	return patience
+}
+
+// soundLocked takes in HEADERS or DATA.
+func (c *http2Conn) soundLocked() { c.health.probed, c.health.pings = false, 0 }
+
+// doubtLocked takes in that a stream was given up unanswered. It asks once until
+// HEADERS or DATA come: servers take more for abuse.
 func (c *http2Conn) doubtLocked(outOfTime bool) {
 	h := &c.health
-	if c.cfg.ping == forever || c.err != nil || (h.probed && h.asked.IsZero()) {
+	asks := h.asked.IsZero()
+	if c.cfg.ping == forever || c.err != nil || (asks && (h.probed || c.silenceLocked(borneMore) > c.cfg.ping)) {
 		return
 	}
 	h.ghosts++
 	h.doubted, h.probed = h.doubted || outOfTime, true
-	if h.asked.IsZero() {
+	if asks {
 		c.askLocked(time.Now())
 	}
 	c.setRoomLocked()
@@ -65,6 +89,7 @@ func (c *http2Conn) doubtLocked(outOfTime bool) {
 func (c *http2Conn) askLocked(now time.Time) {
 	h := &c.health
 	h.number++
+	h.pings++
 	h.asked, h.readsThen = now, c.reads.Load()
 	var data [8]byte
 	binary.BigEndian.PutUint64(data[:], h.number)
@@ -94,6 +119,7 @@ func (c *http2Conn) checkHealth() {
 	late, answered := c.checkUp(time.Now())
 	switch {
 	case late:
+		c.cfg.count("conn_close_lost_ping")
 		c.abandon(errPingTimeout)
 	case answered:
 		c.roomy()
@@ -125,7 +151,7 @@ func (c *http2Conn) checkUp(now time.Time) (late, answered bool) {
 	if len(c.streams) == 0 {
 		return false, answered
 	}
-	if wait := h.heard.Add(c.cfg.ping).Sub(now); wait > 0 {
+	if wait := h.heard.Add(c.silenceLocked(bornePings)).Sub(now); wait > 0 {
 		c.tickLocked(wait)
 	} else {
 		c.askLocked(now)

@@ -16,6 +16,7 @@ func (c *http2Conn) readLoop() {
 	defer c.t.work.Done()
 	c.flush() // the preface, if no request was faster
 	err := c.readFrames()
+	c.countRead(err)
 	var broken http2.ConnectionError
 	switch {
 	case errors.As(err, &broken):
@@ -214,7 +215,7 @@ func (c *http2Conn) idleLocked(id uint32) error {
 func (c *http2Conn) find(id uint32) (*stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.health.probed = false
+	c.soundLocked()
 	if st := c.streams[id]; st != nil {
 		return st, nil
 	}
@@ -251,10 +252,14 @@ func (c *http2Conn) resetFrame(f *http2.RSTStreamFrame) error {
 		// "The REFUSED_STREAM error code … indicates that the stream is being closed
 		// prior to any processing having occurred" — RFC 9113 §8.7.
 		became = refusedBy
+	case http2.ErrCodeHTTP11Required:
+		// "The endpoint requires that HTTP/1.1 be used instead of HTTP/2" — §7.
+		became = misspoken
 	case http2.ErrCodeProtocol:
 		became = tooMany // if it was opened before the limit was known
 		c.leave(CloseBroken)
 	}
+	c.countErr("recv_rststream_", f.ErrCode)
 	st.fail(fmt.Errorf("the server reset the stream: %w", http2.StreamError{StreamID: f.StreamID, Code: f.ErrCode}), became)
 	c.list(st)
 	return nil
@@ -276,6 +281,9 @@ func (c *http2Conn) pingFrame(f *http2.PingFrame) error {
 // on a new connection"; a server may announce it with the highest number first,
 // and say the true one later (RFC 9113 §6.8).
 func (c *http2Conn) goAwayFrame(f *http2.GoAwayFrame) error {
+	if f.ErrCode != http2.ErrCodeNo {
+		c.countErr("recv_goaway_", f.ErrCode)
+	}
 	c.mu.Lock()
 	last := f.LastStreamID
 	if c.goAway != nil {

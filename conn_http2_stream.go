@@ -239,6 +239,7 @@ func (st *stream) lost(err error) *lost {
 	case f != processed:
 		l.err, l.loss = fmt.Errorf("%s: %w", f, err), f.loss()
 		l.refused, l.free = f == refusedBy && !st.blind, f == goneAway || f == unusable
+		x.route.http1 = x.route.http1 || f == misspoken
 	case gone && errors.Is(err, ErrNoHTTP2):
 		l.loss = lossAnswered
 	case gone && l.loss != lossAnswered && !errors.Is(err, ErrServerClosed) && !errors.Is(err, ErrHeaderTooLarge):
@@ -292,10 +293,19 @@ func (st *stream) doom() fate {
 	st.c.mu.Lock()
 	f := st.fate
 	st.c.mu.Unlock()
-	if f == tooMany && (!st.blind || st.hasAnswer() || !st.x.traits.idempotent) {
+	switch {
+	case f == tooMany && (!st.blind || st.hasAnswer() || !st.x.traits.idempotent),
+		f == misspoken && (st.hasAnswer() || !st.maySpeakHTTP1()):
 		return processed
 	}
 	return f
+}
+
+// maySpeakHTTP1 says whether the request may be sent again in HTTP/1.1.
+func (st *stream) maySpeakHTTP1() bool {
+	to := st.x.route
+	to.http1 = true
+	return to.scheme == "https" && maySpeak(st.c.t.Protocols, st.c.t.Strategy.Protocol, to).http1
 }
 
 // count adds what went over the wire to the exchange's record.

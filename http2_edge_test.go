@@ -1,15 +1,19 @@
 package linger
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,5 +207,74 @@ func TestHTTP2WriteByteTimeoutEnds(t *testing.T) {
 	}
 	if n := len(socket.until); n != 2 || socket.until[0].IsZero() || !socket.until[1].IsZero() {
 		t.Errorf("deadlines %v, want one, and then none", socket.until)
+	}
+}
+
+// TestHTTP2WantsHTTP1: "The endpoint requires that HTTP/1.1 be used instead of
+// HTTP/2", https://www.rfc-editor.org/rfc/rfc9113#section-7. Where it may be, it is.
+func TestHTTP2WantsHTTP1(t *testing.T) {
+	for _, protocol := range []Protocol{Negotiate, HTTP2} {
+		t.Run(protocol.String(), func(t *testing.T) {
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				fmt.Fprintf(rw, "%s %s", r.Proto, body)
+			}))
+			refuse := inHTTP2(0, func(h *h2peer) {
+				h.WriteRSTStream(h.wantRequest().id, http2.ErrCodeHTTP11Required)
+				h.waitForEnd()
+			})[0]
+			srv.TLS = &tls.Config{NextProtos: []string{alpnHTTP2, "http/1.1"}}
+			srv.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+				alpnHTTP2: func(_ *http.Server, c *tls.Conn, _ http.Handler) {
+					refuse(&peer{Conn: c, t: t, in: bufio.NewReader(c)})
+				},
+			}
+			srv.StartTLS()
+			t.Cleanup(srv.Close)
+			w := watch(t, Strategy{Protocol: protocol})
+			w.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			a := w.do(request(t, "POST", srv.URL, "x"))
+			if protocol == Negotiate {
+				wantAnswer(t, a, "HTTP/1.1 x", 2)
+			} else if !errors.As(a.err, new(http2.StreamError)) || a.e.Tries != 1 {
+				t.Errorf("got %v after %d tries", a.err, a.e.Tries)
+			}
+		})
+	}
+}
+
+// TestHTTP2CountError: HTTP2.CountError is told what net/http tells it of.
+func TestHTTP2CountError(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(h *h2peer, id uint32)
+		want []string
+	}{
+		{"reset", func(h *h2peer, id uint32) { h.WriteRSTStream(id, http2.ErrCodeInternal) }, []string{"recv_rststream_INTERNAL_ERROR", "read_frame_eof"}},
+		{"unknown", func(h *h2peer, id uint32) { h.WriteRSTStream(id, 99) }, []string{"recv_rststream_ERR_UNKNOWN_99", "read_frame_eof"}},
+		{"GOAWAY", func(h *h2peer, id uint32) { h.WriteGoAway(id, http2.ErrCodeEnhanceYourCalm, nil) }, []string{"recv_goaway_ENHANCE_YOUR_CALM", "read_frame_eof"}},
+		{"GOAWAY in peace", func(h *h2peer, id uint32) { h.WriteGoAway(id, http2.ErrCodeNo, nil) }, []string{"read_frame_eof"}},
+		{"broken", func(h *h2peer, _ uint32) { h.headers(99, true) }, []string{"read_frame_conn_error_PROTOCOL_ERROR"}},
+		{"cut", func(h *h2peer, _ uint32) { h.Write([]byte{0, 0, 1}) }, []string{"read_frame_unexpected_eof"}},
+		{"silent", func(h *h2peer, _ uint32) { h.mute() }, []string{"conn_close_lost_ping", "read_frame_other"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inVirtualTime(t, named(t, "multiplexed"), func(t *testing.T, w *watched) {
+				var got []string
+				w.HTTP2 = &http.HTTP2Config{CountError: func(name string) { got = append(got, name) }} // by one goroutine after the other
+				piped(w, inHTTP2(0, func(h *h2peer) {
+					id := h.wantRequest().id
+					h.sync()
+					tt.do(h, id)
+				})...)
+				if a := w.do(request(t, "POST", "http://peer/", "")); a.err == nil {
+					t.Error("no error")
+				}
+				synctest.Wait()
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+			})
+		})
 	}
 }

@@ -346,3 +346,48 @@ func TestHTTP2GoAwayTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestHTTP2PingsBorne: a silent stream is kept for hours by a server with the
+// policy of gRPC's: more than two PINGs, each within five minutes of the one
+// before and with no HEADERS or DATA of the server's in between, end the
+// connection (grpc-go, internal/transport/http2_server.go).
+func TestHTTP2PingsBorne(t *testing.T) {
+	inVirtualTime(t, named(t, "multiplexed"), func(t *testing.T, w *watched) {
+		piped(w, inHTTP2(0, func(h *h2peer) {
+			r := h.wantRequest()
+			h.headers(r.id, false, ":status", "200")
+			time.AfterFunc(3*time.Hour, func() { h.WriteData(r.id, true, []byte("at last")) })
+			pings, strikes, last := 0, 0, time.Time{}
+			for {
+				f, err := h.ReadFrame()
+				if err != nil {
+					break
+				}
+				p, ok := f.(*http2.PingFrame)
+				if !ok {
+					continue
+				}
+				if time.Since(last) < 5*time.Minute {
+					strikes++
+				}
+				last = time.Now()
+				pings++
+				h.WritePing(true, p.Data)
+			}
+			if strikes > 2 || pings < 20 {
+				t.Errorf("%d PINGs, %d of them too early", pings, strikes)
+			}
+		})...)
+		given := func() { // one that gives up, and has the connection asked after
+			time.Sleep(time.Hour) // of virtual time
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			w.do(request(t, "GET", "http://peer/late", "").WithContext(ctx))
+		}
+		done := make(chan answer)
+		go func() { done <- w.get("http://peer/watch") }()
+		given()
+		given()
+		wantAnswer(t, <-done, "at last", 1)
+	})
+}
