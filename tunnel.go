@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -22,8 +23,9 @@ type tunnel struct {
 	x      *exchange
 	sender *bodySender // of CONNECT's request; nil if it had no body
 
-	rest  []byte // came behind the head, and is read first
-	fault error  // came behind that
+	mu    sync.Mutex
+	rest  []byte // guarded by mu: came behind the head, and is read first
+	fault error  // guarded by mu: came behind that
 }
 
 // Timeline implements timeline.Carrier.
@@ -31,17 +33,23 @@ func (t *tunnel) Timeline() *timeline.Exchange { return &t.x.Exchange }
 
 // Read implements io.Reader.
 func (t *tunnel) Read(p []byte) (int, error) {
-	switch {
-	case len(t.rest) > 0:
-		n := copy(p, t.rest)
-		t.rest = t.rest[n:]
-		return n, nil
-	case t.fault != nil:
-		err := t.fault
-		t.fault = nil
-		return 0, err
+	if n, err := t.readEarly(p); n > 0 || err != nil {
+		return n, err
 	}
 	return t.Conn.Read(p)
+}
+
+// readEarly reads of what came before the connection was handed over.
+func (t *tunnel) readEarly(p []byte) (n int, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.rest) > 0 {
+		n = copy(p, t.rest)
+		t.rest = t.rest[n:]
+		return n, nil
+	}
+	err, t.fault = t.fault, nil
+	return 0, err
 }
 
 // Close implements io.Closer.

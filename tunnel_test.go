@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -336,6 +337,34 @@ func testConnection(t *testing.T, made func(net.Conn) net.Conn) {
 		resp.Body.Close()
 		wantAnswer(t, w.get("http://peer/3"), "/3", 1)
 	})
+}
+
+// TestReadersOfATunnel: "Multiple goroutines may invoke methods on a Conn
+// simultaneously" — net.Conn. Each octet is one reader's.
+func TestReadersOfATunnel(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(shouts))
+	defer srv.Close()
+	w := watch(t, Strategy{})
+	_, rwc := upgrade(t, t.Context(), w, srv.URL)
+	defer rwc.Close()
+	octets := make(chan byte)
+	for range 2 {
+		go func() {
+			for range len("welcome;") / 2 {
+				var p [1]byte
+				rwc.Read(p[:])
+				octets <- p[0]
+			}
+		}()
+	}
+	var got []byte
+	for range len("welcome;") {
+		got = append(got, <-octets)
+	}
+	slices.Sort(got)
+	if string(got) != ";ceelmow" {
+		t.Errorf("%q", got)
+	}
 }
 
 // TestCloseEndsASenderIntoATunnel: a tunnel outlives its Transport, but not what
