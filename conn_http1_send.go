@@ -48,7 +48,6 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 	}
 	whole := length == 0 || inline
 	rested := s.rested || t.nth > 1
-	x.hooks.wroteHead(c.out[:head])
 	if whole && t.first && c.swap != nil && x.hooks.ClientTrace == nil {
 		return c.swapHeads(x, t, head, rested)
 	}
@@ -57,6 +56,7 @@ func (c *http1Conn) send(x *exchange, s slot, t *turn) error {
 			return err
 		}
 	}
+	x.hooks.wroteHead(c.out[:head])
 	n, err := c.net.Write(c.out)
 	if whole || err != nil {
 		x.hooks.wroteRequest(err)

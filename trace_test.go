@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -231,5 +232,29 @@ func TestHookOfALostConnection(t *testing.T) {
 	last := all[len(all)-1]
 	if !strings.HasPrefix(last, "PutIdleConn ") || last == "PutIdleConn <nil>" {
 		t.Errorf("%q", all)
+	}
+}
+
+// TestHooksOfAStaleConnection: nothing is said to be written where nothing was.
+func TestHooksOfAStaleConnection(t *testing.T) {
+	ended := make(chan struct{})
+	srv := serve(t, func(p *peer) {
+		p.want("GET", "/1")
+		p.answer("/1")
+		p.Conn.(*net.TCPConn).CloseWrite()
+		close(ended)
+		p.request()
+	}, echo)
+	w := watch(t, persistent)
+	wantAnswer(t, w.get(srv.url+"/1"), "/1", 1)
+	<-ended
+	l := &hookLog{}
+	req := request(t, "GET", srv.url+"/2", "")
+	a := w.do(req.WithContext(httptrace.WithClientTrace(req.Context(), l.hooks())))
+	wantAnswer(t, a, "/2", 2)
+	all := l.all()
+	lost := slices.Index(all, "GotConn *net.TCPConn reused true idle true")
+	if lost < 0 || all[lost+1] != "GetConn true" {
+		t.Errorf("behind the connection that was lost: %q", all)
 	}
 }
