@@ -98,6 +98,7 @@ type pool struct {
 	states       [ConnGone]int         // of all origins together, as are the next two
 	idle         idleList
 	dialling     int
+	yielding     int             // connections that leave to make room
 	hungry       []*originPool   // want a dial, who has wanted for longest first
 	lent         uint64          // slots so far
 	views        []connView      // room for choose

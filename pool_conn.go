@@ -40,6 +40,14 @@ func (p *pool) move(pc *pooled, to ConnState) bool {
 	}
 	stood := pc.stands()
 	pc.state = to
+	if pc.why == CloseMadeRoom {
+		switch {
+		case to == ConnLeaving:
+			p.yielding++
+		case from == ConnLeaving:
+			p.yielding--
+		}
+	}
 	if stood && !pc.stands() {
 		o.standing--
 	}

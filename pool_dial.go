@@ -28,6 +28,7 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) (*
 	if err != nil {
 		o.opened++
 		o.closed.add(untakenReason(err))
+		p.decide(o, now)
 		p.dispatch(o, now)
 		return p.wanted(), err
 	}
@@ -141,13 +142,27 @@ func (p *pool) failed(l lostDial, now time.Time) *todo {
 		o.own(l.owner, true) // no other dial for it until this one is decided
 		o.turned = append(o.turned, l)
 	default:
-		for _, t := range append(o.undecided(), l) {
-			t.failOwner(now)
-		}
+		l.failOwner(now)
 	}
+	p.decide(o, now)
 	p.dispatch(o, now)
 	p.remindEmpty(o, now)
 	return p.wanted()
+}
+
+// decide draws the conclusion from dials that were turned away while others were
+// under way, once none is: a dial may end without a word about the origin.
+func (p *pool) decide(o *originPool, now time.Time) {
+	if o.dialling > 0 {
+		return
+	}
+	for _, l := range o.undecided() {
+		if o.crowded(len(o.conns), now) {
+			p.learnFrom(l, now)
+		} else {
+			l.failOwner(now)
+		}
+	}
 }
 
 // failOwner fails the exchange on whose behalf a dial was made, unless it was

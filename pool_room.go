@@ -96,10 +96,10 @@ func (p *pool) makeRoom(o *originPool) {
 }
 
 // yield lets a connection end from which an exchange has gone, if an origin that
-// has none at all has waited for longer than its own: else a busy origin would
+// has none for them has waited for longer than its own: else a busy origin would
 // keep the others out for ever.
 func (p *pool) yield(pc *pooled) {
-	if len(p.hungry) == 0 || p.room() || p.states[ConnLeaving]+p.states[ConnClosing] >= len(p.hungry) {
+	if len(p.hungry) == 0 || p.room() || p.coming(pc) >= len(p.hungry) {
 		return
 	}
 	for _, o := range p.hungry {
@@ -110,9 +110,20 @@ func (p *pool) yield(pc *pooled) {
 	}
 }
 
-// destitute says whether an origin has nothing but exchanges that wait.
+// coming counts the connections on whose room may be counted before pc is let go.
+// One with nothing on it makes room now, while one that leaves may carry its last
+// exchange for hours. One that goes on carrying others waits for those that were
+// asked to leave for it: else all would leave for one.
+func (p *pool) coming(pc *pooled) int {
+	if pc.inFlight == 0 {
+		return p.states[ConnClosing]
+	}
+	return p.states[ConnClosing] + p.yielding
+}
+
+// destitute says whether an origin has no connection that would serve those who wait.
 func (o *originPool) destitute() bool {
-	return len(o.conns) == 0 && o.dialling == 0 && len(o.waiters) > 0
+	return o.usable() == 0 && o.dialling == 0 && len(o.waiters) > 0
 }
 
 // trim ends idle connections beyond what may be kept, the one that was idle for
