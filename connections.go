@@ -38,18 +38,20 @@ func (p *pool) snapshot() (all []Connection, wires []*wire) {
 	}
 	all, wires = make([]Connection, 0, n), make([]*wire, 0, n)
 	for _, o := range p.origins {
+		name := o.key.String()
 		for _, pc := range o.conns {
-			all = append(all, pc.describe(p.strategy))
+			all = append(all, pc.describe(name, p.strategy))
 			wires = append(wires, pc.conn.below())
 		}
 	}
 	return all, wires
 }
 
-func (pc *pooled) describe(s Strategy) Connection {
+// describe is the pool's account of a connection of the origin of that name.
+func (pc *pooled) describe(origin string, s Strategy) Connection {
 	return Connection{
 		Conn:     pc.conn.about(),
-		Origin:   pc.home.key.String(),
+		Origin:   origin,
 		Protocol: protocolOf(pc.conn, s),
 		State:    pc.state,
 		Uses:     pc.used,

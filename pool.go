@@ -190,6 +190,7 @@ func (p *pool) abandon(w *waiter, now time.Time) (*todo, bool) {
 	}
 	w.home.unline(w, now)
 	p.dispatch(w.home, now)
+	p.remindEmpty(w.home, now)
 	return p.wanted(), true
 }
 
@@ -198,11 +199,11 @@ func (p *pool) lend(pc *pooled, x *exchange, reason string, now time.Time) slot 
 	rested := pc.used > 0 || now.After(pc.lastUsed)
 	var idle time.Duration
 	if pc.inFlight == 0 {
-		idle = now.Sub(pc.lastUsed)
+		idle = max(0, now.Sub(pc.lastUsed)) // now was read before the mutex was had
 	}
 	pc.inFlight++
 	pc.used++
-	pc.lastUsed = later(pc.lastUsed, now) // now was read before the mutex was had
+	pc.lastUsed = later(pc.lastUsed, now)
 	pc.exclusive = !pc.conn.multiplexed() && !behindOthers(x.traits)
 	p.lent++
 	pc.turn = p.lent

@@ -465,6 +465,26 @@ func TestStrictStreams(t *testing.T) {
 	}
 }
 
+// TestAbandonedOriginIsForgotten: of an origin for which there was no room, and
+// whose only waiter has gone, nothing remains.
+func TestAbandonedOriginIsForgotten(t *testing.T) {
+	g := newPoolGameOf(t, 1, &Transport{MaxConns: 1, IdleConnTimeout: -1}, 0, 2)
+	g.acquireOf(g.keys[0])
+	g.dial(nil)
+	g.settle()
+	g.acquireOf(g.keys[1])
+	g.abandon()
+	if due := g.p.due; due.IsZero() {
+		t.Fatal("nothing is due")
+	}
+	g.now = g.now.Add(noticeTime)
+	g.tick()
+	if _, known := g.p.origins[g.keys[1]]; known {
+		t.Error("it is still known")
+	}
+	g.check()
+}
+
 // TestLearnedLimitIsForgotten: who waits because an origin bore no more connections
 // is served when that is forgotten, though nothing else happens.
 func TestLearnedLimitIsForgotten(t *testing.T) {
