@@ -305,7 +305,8 @@ func TestCancelledInTheMiddle(t *testing.T) {
 }
 
 // TestDiscardedAnswerWithoutOctets: the end of an answer of length 0 is known with
-// its head. Nobody waits for more, and the connection is kept, without a buffer.
+// its head. Nobody waits for more, and the connection is kept, without the bound in
+// time that the answer had.
 func TestDiscardedAnswerWithoutOctets(t *testing.T) {
 	inVirtualTime(t, pipelining(8), func(t *testing.T, w *watched) {
 		gone := make(chan struct{})
@@ -315,6 +316,9 @@ func TestDiscardedAnswerWithoutOctets(t *testing.T) {
 			<-gone
 			p.answer("/0")
 			p.answer("")
+			p.want("GET", "/2")
+			time.Sleep(2 * discardTime) // virtual
+			p.answer("/2")
 			p.request()
 		})
 		reqs := gets(t, 2)
@@ -329,6 +333,7 @@ func TestDiscardedAnswerWithoutOctets(t *testing.T) {
 		if s := w.Stats(); s.Idle != 1 || s.Active != 0 {
 			t.Errorf("%+v", s.Counts)
 		}
+		wantAnswer(t, w.get("http://peer/2"), "/2", 1)
 	})
 }
 
