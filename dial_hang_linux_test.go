@@ -83,9 +83,12 @@ func TestHangingDialTimesOut(t *testing.T) {
 	if !errors.As(a.err, &e) || e.Step != timeline.Connect || !e.Timeout() || !errors.As(a.err, &op) || op.Op != "dial" || op.Addr.String() != deaf.String() {
 		t.Errorf("got %v", a.err)
 	}
-	for _, want := range []string{deaf.String() + ": context deadline exceeded", deaf.String() + " again: context deadline exceeded"} {
-		if !strings.Contains(a.err.Error(), want) {
-			t.Errorf("%v does not tell of %s", a.err, want)
+	for _, attempt := range []string{deaf.String(), deaf.String() + " again"} {
+		// Which of them depends on whether the context's timer or the socket's is first.
+		said := strings.Contains(a.err.Error(), attempt+": context deadline exceeded") ||
+			strings.Contains(a.err.Error(), attempt+": i/o timeout")
+		if !said {
+			t.Errorf("%v does not tell that %s ran out of time", a.err, attempt)
 		}
 	}
 }
