@@ -175,6 +175,30 @@ func TestClientTimeout(t *testing.T) {
 	}
 }
 
+// TestTwoTimersOfOneTimeout: where http.Client's own timer fires before the
+// context's, it is the time all the same that has ended the exchange.
+func TestTwoTimersOfOneTimeout(t *testing.T) {
+	for range 20 {
+		inVirtualTime(t, persistent, func(t *testing.T, w *watched) {
+			piped(w, func(p *peer) {
+				p.request()
+				p.request()
+			})
+			deadline := time.Now().Add(time.Second)
+			given := make(chan struct{})
+			first := time.AfterFunc(time.Until(deadline), func() { close(given) })
+			defer first.Stop()
+			ctx, cancel := context.WithDeadline(t.Context(), deadline)
+			defer cancel()
+			req := request(t, "GET", "http://peer/", "").WithContext(ctx)
+			req.Cancel = given //lint:ignore SA1019 http.Client sets it
+			if a := w.do(req); !errors.Is(a.err, context.DeadlineExceeded) || errors.Is(a.err, context.Canceled) {
+				t.Error(a.err)
+			}
+		})
+	}
+}
+
 // TestResponseHeaderTimeout: the limit runs from the end of the request, or of
 // the answer before, to the end of the head.
 func TestResponseHeaderTimeout(t *testing.T) {

@@ -2,7 +2,6 @@ package linger
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -187,9 +186,9 @@ func (c *http1Conn) appendBody(x *exchange, length int) error {
 	n, err := io.ReadFull(x.body, c.out[head:])
 	switch {
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
-		return fmt.Errorf("request body ended after %d of %d bytes: %w", n, length, io.ErrUnexpectedEOF)
+		return shortBody(int64(n), int64(length))
 	case err != nil:
-		return fmt.Errorf("reading the request body: %w", err)
+		return &bodyError{err}
 	}
 	var more [1]byte
 	if n, _ := x.body.Read(more[:]); n > 0 {

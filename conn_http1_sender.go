@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -188,9 +187,9 @@ func (b *bodySender) copy() (whole bool, fault error) {
 		switch {
 		case err == nil:
 		case err != io.EOF:
-			return false, fmt.Errorf("reading the request body: %w", err)
+			return false, &bodyError{err}
 		case b.length >= 0 && sum < b.length:
-			return false, fmt.Errorf("request body ended after %d of %d bytes: %w", sum, b.length, io.ErrUnexpectedEOF)
+			return false, shortBody(sum, b.length)
 		case b.length >= 0:
 			return true, nil
 		default:

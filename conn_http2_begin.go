@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/lingerhttp/linger/internal/http1"
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -88,11 +89,11 @@ func (c *http2Conn) inlineLocked(x *exchange) ([]byte, error) {
 		return nil, errLongBody
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
 		if got < n {
-			return nil, fmt.Errorf("request body ended after %d of %d bytes: %w", got, n, io.ErrUnexpectedEOF)
+			return nil, shortBody(int64(got), x.length)
 		}
 		return body[:n], nil
 	}
-	return nil, fmt.Errorf("reading the request body: %w", err)
+	return nil, &bodyError{err}
 }
 
 // appendHeadersLocked queues what was encoded as HEADERS and, if it is large,
@@ -136,10 +137,8 @@ func (c *http2Conn) sendLocked(st *stream, data []byte, end bool) {
 // trailersLocked queues a request's trailers, which end it.
 func (c *http2Conn) trailersLocked(st *stream) {
 	c.encoded.Reset()
-	for name, values := range st.x.req.Trailer {
-		for _, v := range values {
-			c.encode(lowerName(name), v)
-		}
+	for name, v := range http1.TrailerFields(st.x.req.Trailer) {
+		c.encode(lowerName(name), v)
 	}
 	st.sentEnd = true
 	st.sent.Header += c.appendHeadersLocked(st.id, true)

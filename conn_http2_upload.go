@@ -3,7 +3,6 @@ package linger
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -153,9 +152,9 @@ func (u *upload) copy() error {
 		case length >= 0 && sum > length:
 			return errLongBody
 		case err != nil && err != io.EOF:
-			return fmt.Errorf("reading the request body: %w", err)
+			return &bodyError{err}
 		case err == io.EOF && sum < length:
-			return fmt.Errorf("request body ended after %d of %d bytes: %w", sum, length, io.ErrUnexpectedEOF)
+			return shortBody(sum, length)
 		}
 		if !u.send(buf[:n], err == io.EOF) || err == io.EOF {
 			return nil

@@ -121,6 +121,7 @@ func plain(err error) string {
 	var sys syscall.Errno
 	var syntax *http1.SyntaxError
 	switch {
+	case errors.As(err, new(*bodyError)): // whatever it wraps
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host"
 	case errors.As(err, &syntax), errors.As(err, new(*dialError)), errors.Is(err, ErrPortExhausted), errors.Is(err, ErrHeaderTimeout):
@@ -157,6 +158,18 @@ func (headerTimeout) Error() string        { return "no response header in time"
 func (headerTimeout) Timeout() bool        { return true }
 func (headerTimeout) Temporary() bool      { return true }
 func (headerTimeout) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// A bodyError is what reading a request's body returned: the caller's side, and
+// not the connection's, whatever it wraps.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return "reading the request body: " + e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// shortBody is the error of a body that is shorter than it was said to be.
+func shortBody(got, want int64) error {
+	return &bodyError{fmt.Errorf("%w: it ended after %d of %d bytes", io.ErrUnexpectedEOF, got, want)}
+}
 
 // A requestError is what is wrong with a request that was not sent for it.
 type requestError struct{ err error }

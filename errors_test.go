@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -74,6 +75,10 @@ func TestErrors(t *testing.T) {
 		{"reset", timeline.Send, opError("write", syscall.ECONNRESET), "sending the request to" + at + "connection reset by peer", "its log", false},
 		{"truncated", timeline.Receive, fmt.Errorf("%w: 5 of 10 bytes are missing", io.ErrUnexpectedEOF),
 			"reading the answer of" + at + "the connection ended in the middle: unexpected EOF: 5 of 10 bytes are missing", "its log", false},
+		{"short request body", timeline.Send, shortBody(1, 5),
+			"sending the request to" + at + "reading the request body: unexpected EOF: it ended after 1 of 5 bytes", "-", false},
+		{"request body fails", timeline.Send, &bodyError{errors.Join(&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}, io.EOF)},
+			"sending the request to" + at + "reading the request body: read x: input/output error; EOF", "-", false},
 		{"transport closed", timeline.Queue, ErrClosed, "waiting for a connection to" + at + "transport is closed", "-", false},
 		{"several lines", timeline.Wait, errors.Join(errors.New("one"), errors.New("two")), "waiting for the answer of" + at + "one; two", "-", false},
 	} {

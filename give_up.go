@@ -56,7 +56,7 @@ func (x *exchange) heedCancel() {
 	}
 }
 
-// clientWait is how long letClientSee waits at the most: for a timer that is due.
+// clientWait is how long to wait at the most for a timer that is due.
 const clientWait = 20 * time.Millisecond
 
 // letClientSee waits, once, until http.Client has seen that its Timeout is over,
@@ -80,9 +80,26 @@ func (x *exchange) awaitCancel(cancel <-chan struct{}) {
 	defer x.t.work.Done()
 	select {
 	case <-cancel:
+		x.letTimeRunOut()
 		x.endCtx(errRequestCanceled)
 	case <-x.ctx.Done():
 	case <-x.t.life().Done():
+	}
+}
+
+// letTimeRunOut waits until the context says that its time is over, if it is:
+// http.Client's two timers may fire in either order, and it is the time that has
+// ended the exchange.
+func (x *exchange) letTimeRunOut() {
+	deadline, ok := x.ctx.Deadline()
+	if !ok || time.Now().Before(deadline) {
+		return
+	}
+	timer := time.NewTimer(clientWait)
+	defer timer.Stop()
+	select {
+	case <-x.ctx.Done():
+	case <-timer.C:
 	}
 }
 

@@ -33,6 +33,7 @@ var hints = []struct {
 	text string
 }{
 	{is(context.Canceled), ""},
+	{as[*bodyError], ""}, // the caller knows
 	{func(e *Error) bool { return e.Step == timeline.DNS && notFound(e.Err) }, "check the spelling of the host name"},
 	{func(e *Error) bool { return e.Step == timeline.DNS }, "check this machine's resolver"},
 	{is(syscall.ECONNREFUSED), "nothing listens on that port: check that the server runs and the port is right"},

@@ -451,6 +451,7 @@ func TestRefused(t *testing.T) {
 		{"user agent", func(req *http.Request) { req.Header.Set("User-Agent", "x\r\nB: y") }},
 		{"trailer", func(req *http.Request) { req.Trailer = http.Header{"A\r\nB": nil} }},
 		{"trailer value", func(req *http.Request) { req.Trailer = http.Header{"A": {"b\r\nC: d"}} }},
+		{"trailer of framing", func(req *http.Request) { req.Trailer = http.Header{"content-length": nil} }},
 		{"method", func(req *http.Request) { req.Method = "GET / HTTP/1.1\r\nA: b\r\n\r\nGET" }},
 		{"method with space", func(req *http.Request) { req.Method = "GET " }},
 		{"host", func(req *http.Request) { req.Host = "a\r\nB: c" }},

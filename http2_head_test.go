@@ -173,6 +173,46 @@ func TestHTTP2RequestTrailer(t *testing.T) {
 	}
 }
 
+// TestHTTP2LateTrailer: a trailer's value comes when the body has ended, and cannot
+// be refused any more; what could be read as something else is not sent.
+func TestHTTP2LateTrailer(t *testing.T) {
+	inVirtualTime(t, named(t, "multiplexed"), func(t *testing.T, w *watched) {
+		piped(w, inHTTP2(0, func(h *h2peer) {
+			id := h.wantHead().StreamID
+			for f := h.next(); f != nil; f = h.next() {
+				if f, ok := f.(*http2.MetaHeadersFrame); ok {
+					if got := lines(f); !f.StreamEnded() || !slices.Equal(got, []string{"x-sum: 42  X: y"}) {
+						t.Errorf("the trailer is %q, end %v", got, f.StreamEnded())
+					}
+					h.reply(id, "ok")
+				}
+			}
+		})...)
+		req := request(t, "PUT", "http://peer/", "")
+		req.Trailer = http.Header{"X-Sum": nil}
+		req.Body, req.ContentLength = io.NopCloser(&endsBy{strings.NewReader("body"), func() {
+			req.Trailer["X-Sum"] = []string{"42\r\nX: y"}
+			req.Trailer["Content-Length"] = []string{"9"}
+			req.Trailer[":path"] = []string{"/"}
+		}}), -1
+		wantAnswer(t, w.do(req), "ok", 1)
+	})
+}
+
+// An endsBy calls a function when its end is read.
+type endsBy struct {
+	io.Reader
+	end func()
+}
+
+func (r *endsBy) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err == io.EOF {
+		r.end()
+	}
+	return n, err
+}
+
 // TestHTTP2RequestRefusedHere: what cannot be sent in HTTP/2, or is larger than
 // the server takes, is not sent; the connection stays.
 func TestHTTP2RequestRefusedHere(t *testing.T) {

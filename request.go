@@ -60,7 +60,7 @@ func (x *exchange) read(req *http.Request, s Strategy) error {
 	if err := checkFields("header", req.Header); err != nil {
 		return err
 	}
-	return checkFields("trailer", req.Trailer)
+	return checkTrailer(req.Trailer)
 }
 
 // recordedURL is a URL as a timeline tells it: without a password. What is
@@ -191,4 +191,16 @@ func checkFields(where string, h http.Header) error {
 		}
 	}
 	return nil
+}
+
+// checkTrailer looks at the trailers that a request announces: net/http refuses
+// those of framing, too.
+func checkTrailer(h http.Header) error {
+	for name := range h {
+		switch http.CanonicalHeaderKey(name) {
+		case "Content-Length", "Trailer", "Transfer-Encoding":
+			return fmt.Errorf("%s cannot be a trailer", name)
+		}
+	}
+	return checkFields("trailer", h)
 }

@@ -1,7 +1,6 @@
 package linger
 
 import (
-	"fmt"
 	"io"
 	"time"
 )
@@ -41,7 +40,7 @@ func (x *exchange) probe() error {
 	}
 	switch empty, err := p.found(); {
 	case err != nil:
-		return fmt.Errorf("reading the request body: %w", err)
+		return &bodyError{err}
 	case empty:
 		x.body.Close()
 		x.body, x.length, x.traits.hasBody = nil, 0, false
