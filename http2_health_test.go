@@ -356,9 +356,8 @@ func TestHTTP2PingsBorne(t *testing.T) {
 		piped(w, inHTTP2(0, func(h *h2peer) {
 			r := h.wantRequest()
 			h.headers(r.id, false, ":status", "200")
-			time.AfterFunc(3*time.Hour, func() { h.WriteData(r.id, true, []byte("at last")) })
-			pings, strikes, last := 0, 0, time.Time{}
-			for {
+			pings, strikes, begun, last := 0, 0, time.Now(), time.Time{}
+			for time.Since(begun) < 3*time.Hour {
 				f, err := h.ReadFrame()
 				if err != nil {
 					break
@@ -374,6 +373,8 @@ func TestHTTP2PingsBorne(t *testing.T) {
 				pings++
 				h.WritePing(true, p.Data)
 			}
+			h.WriteData(r.id, true, []byte("at last"))
+			h.waitForEnd()
 			if strikes > 2 || pings < 20 {
 				t.Errorf("%d PINGs, %d of them too early", pings, strikes)
 			}
