@@ -351,9 +351,12 @@ func (c *http1Conn) respond(x *exchange, s slot, h *http1Exchange, head *http1.R
 	}
 	b.trailer = resp
 	resp.Body = b
-	if f.Empty() {
+	switch {
+	case f.Empty():
 		b.finish("", nil)
 		resp.Body = endedBody{x}
+	case !h.turn.guard.handOut(b):
+		return nil, &lost{err: gaveUp(x), step: timeline.Wait, loss: lossAnswered}
 	}
 	return resp, nil
 }

@@ -33,6 +33,7 @@ type http1Body struct {
 	taken   int64          // octets off the wire so far
 	chunks  *http1.Chunks  // of a chunked one
 	trailer *http.Response // takes the trailer
+	orphan  bool           // the exchange was ended; what is buffered may be read
 	err     error          // what every further Read returns
 }
 
@@ -47,6 +48,8 @@ func (b *http1Body) Read(p []byte) (int, error) {
 	switch {
 	case b.closing.Load():
 		return 0, b.fault(ErrBodyClosed)
+	case b.orphan:
+		return b.readOrphan(p)
 	case b.err != nil:
 		return 0, b.err
 	}
@@ -179,6 +182,34 @@ func (b *http1Body) Close() error {
 		b.drainLocked()
 	}
 	return nil
+}
+
+// abandon ends the exchange of a caller who has given up, unless a Read or Close
+// that was under way, and has been interrupted, has done so. What has been read off
+// the connection remains the caller's, as with net/http: many give up first and
+// then read a small body.
+func (b *http1Body) abandon() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.failLocked(gaveUp(b.x))
+		b.orphan = true
+	}
+}
+
+// readOrphan reads what is left of an abandoned body.
+func (b *http1Body) readOrphan(p []byte) (int, error) {
+	if b.c.in.len() == 0 {
+		return 0, b.err
+	}
+	n, err := b.read(p)
+	if err == io.EOF {
+		b.err, b.orphan = io.EOF, false
+	}
+	if err != nil {
+		return n, b.err
+	}
+	return n, nil
 }
 
 // Bounds of what Close reads to keep a connection: as net/http has them

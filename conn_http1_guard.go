@@ -14,9 +14,10 @@ type guard struct {
 	stopCtx func() bool
 
 	mu         sync.Mutex
-	on         bool // guarded by mu
-	writesOnly bool // guarded by mu: others read on the connection
-	fired      bool // guarded by mu
+	on         bool       // guarded by mu
+	writesOnly bool       // guarded by mu: others read on the connection
+	fired      bool       // guarded by mu
+	body       *http1Body // guarded by mu: what the caller has got; nil until then
 }
 
 // start begins to guard x. An exchange that stands behind others may only
@@ -26,7 +27,28 @@ func (g *guard) start(x *exchange, writesOnly bool) {
 	g.on, g.writesOnly, g.fired = true, writesOnly, false
 	g.mu.Unlock()
 	if x.ctx.Done() != nil {
-		g.stopCtx = context.AfterFunc(x.ctx, g.fire)
+		g.stopCtx = context.AfterFunc(x.ctx, g.giveUp)
+	}
+}
+
+// handOut notes that the caller gets the response's body. It reports false if the
+// caller has given up already.
+func (g *guard) handOut(b *http1Body) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.body = b
+	return !g.fired
+}
+
+// giveUp interrupts the connection, and ends the exchange of a caller who has got
+// the response and may never touch its body again.
+func (g *guard) giveUp() {
+	g.fire()
+	g.mu.Lock()
+	b := g.body
+	g.mu.Unlock()
+	if b != nil {
+		b.abandon()
 	}
 }
 
