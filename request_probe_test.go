@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ func TestProbe(t *testing.T) {
 				if a.err != nil || a.body != want {
 					t.Errorf("%s of %q: %q, not %q; %v", method, body, a.body, want, a.err)
 				}
+				eventually(t, method+" of "+strconv.Quote(body)+": the body is closed", func() bool { return b.closed.Load() > 0 })
 				if n := b.closed.Load(); n != 1 {
 					t.Errorf("%s of %q: the body was closed %d times", method, body, n)
 				}
