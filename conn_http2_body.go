@@ -19,9 +19,9 @@ func (b *http2Body) Timeline() *timeline.Exchange { return &b.x.Exchange }
 func (b *http2Body) Read(p []byte) (int, error) {
 	st := (*stream)(b)
 	for {
-		n, by, wait, err := st.handOn(p)
-		if n > 0 {
-			st.widen(n, by)
+		n, back, by, err := st.handOn(p)
+		if back > 0 {
+			st.widen(back, by)
 		}
 		switch {
 		case err == io.EOF:
@@ -29,7 +29,7 @@ func (b *http2Body) Read(p []byte) (int, error) {
 			return n, err
 		case err != nil:
 			return n, st.finishRead(err)
-		case !wait:
+		case n > 0 || len(p) == 0:
 			return n, nil
 		}
 		<-st.wake
@@ -47,33 +47,33 @@ func (st *stream) finishRead(err error) error {
 	return st.result
 }
 
-// handOn hands on what has come. by is how much of the stream's window to give
-// back, and wait says that nothing has come yet.
-func (st *stream) handOn(p []byte) (n int, by uint32, wait bool, err error) {
+// handOn hands on what has come. back and by are how much to give back of the
+// connection's window, unless drop has, and of the stream's.
+func (st *stream) handOn(p []byte) (n, back int, by uint32, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
 	case st.closed:
-		return 0, 0, false, ErrBodyClosed
+		return 0, 0, 0, ErrBodyClosed
 	case st.result != nil:
-		return 0, 0, false, st.result
+		return 0, 0, 0, st.result
 	case st.data.len() > 0:
 		n = copy(p, st.data.unread())
 		st.data.skip(n)
-		by = st.receive.give(n)
+		if !st.over {
+			back, by = n, st.receive.give(n)
+		}
 	}
 	switch {
 	case st.data.len() > 0:
-		return n, by, false, nil
+		return n, back, by, nil
 	case st.ended && st.err == nil:
 		st.takeTrailer()
-		return n, by, false, io.EOF
+		return n, back, by, io.EOF
 	case n > 0 || len(p) == 0:
-		return n, by, false, nil
-	case st.err != nil:
-		return 0, 0, false, st.err
+		return n, back, by, nil
 	}
-	return 0, 0, true, nil
+	return 0, 0, 0, st.err
 }
 
 // takeTrailer puts the trailer into the response, when its body is read.

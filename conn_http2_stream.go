@@ -39,6 +39,8 @@ type stream struct {
 	headRoom int  // octets left for heads
 	listed   bool // it is in due
 
+	ending sync.WaitGroup // done when end is
+
 	mu       sync.Mutex
 	whole    bool // guarded by mu, with what follows: the request is written
 	answered bool // something of an answer has come
@@ -57,8 +59,10 @@ type stream struct {
 }
 
 func (c *http2Conn) newStream(x *exchange, s slot) *stream {
-	return &stream{c: c, x: x, s: s, wake: make(chan struct{}, 1), headRoom: c.cfg.headerList, left: -1,
+	st := &stream{c: c, x: x, s: s, wake: make(chan struct{}, 1), headRoom: c.cfg.headerList, left: -1,
 		receive: inflow{size: c.cfg.streamWindow, left: c.cfg.streamWindow}}
+	st.ending.Add(1)
+	return st
 }
 
 // roundTrip implements conn.
@@ -163,7 +167,7 @@ func (st *stream) deliver(resp *http.Response) *http.Response {
 	none := st.ended && st.err == nil && st.data.len() == 0
 	if none {
 		st.takeTrailer()
-	} else if !st.ended && x.ctx.Done() != nil {
+	} else if x.ctx.Done() != nil {
 		st.unwatch = context.AfterFunc(x.ctx, st.givenUp)
 	}
 	st.mu.Unlock()
@@ -176,11 +180,14 @@ func (st *stream) deliver(resp *http.Response) *http.Response {
 	return resp
 }
 
-// givenUp ends the stream when its caller gives up and nobody reads the body.
+// givenUp ends the exchange of a caller who gives up with the response in hand, and
+// may never touch its body again. What has come of it can still be read, as on
+// HTTP/1.
 func (st *stream) givenUp() {
 	why := gaveUp(st.x)
 	st.fail(why, processed)
 	st.c.forget(st, http2.ErrCodeCancel, false, timedOut(why))
+	st.end(why)
 }
 
 // fail lets nothing more come: whoever waits gets err, once what came before it is
@@ -326,8 +333,8 @@ func (st *stream) count() {
 	x.Received.Body += received.Body
 }
 
-// end gives the slot back and closes the record, once. It returns the error as
-// the caller gets it.
+// end gives the slot back and closes the record, once; whoever comes second waits
+// until that is done. It returns the error as the caller gets it.
 func (st *stream) end(err error) error {
 	if err != nil {
 		if why := gaveUp(st.x); why != nil {
@@ -336,8 +343,10 @@ func (st *stream) end(err error) error {
 		err = st.fault(err)
 	}
 	if !st.drop() {
+		st.ending.Wait()
 		return err
 	}
+	defer st.ending.Done()
 	c := st.c
 	if st.up != nil {
 		st.up.stop()
@@ -355,11 +364,15 @@ func (st *stream) end(err error) error {
 }
 
 // drop takes no more of the body, and gives the connection's window back what came
-// and was not read. It reports false if that has been done.
+// and was not read: who gave up may read it yet, but who closed may not. It reports
+// false if that has been done.
 func (st *stream) drop() bool {
 	st.mu.Lock()
 	over, rest, unwatch := st.over, st.data.len(), st.unwatch
-	st.over, st.data = true, buffer{}
+	st.over = true
+	if st.closed || rest == 0 {
+		st.data = buffer{}
+	}
 	st.mu.Unlock()
 	if over {
 		return false

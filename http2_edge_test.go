@@ -14,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,18 +90,79 @@ func TestHTTP2GivenUpWithData(t *testing.T) {
 		}}
 		a := w.do(request(t, "GET", "http://peer/second", "").WithContext(httptrace.WithClientTrace(t.Context(), trace)))
 		wantAnswer(t, a, "second", 1)
-		for _, o := range w.conns.origins {
-			c := o.conns[0].conn.(*http2Conn)
-			c.mu.Lock()
-			if r := c.receive; r.left+r.owed != window {
-				t.Errorf("of the window %d octets are left and %d to be given back, want %d", r.left, r.owed, window)
-			}
-			c.mu.Unlock()
-		}
+		wantWindow(t, w, window)
 		if dialled.Load() != 1 {
 			t.Errorf("%d connections", dialled.Load())
 		}
 	})
+}
+
+// TestHTTP2Abandoned: a caller gives up with the response in hand and never touches
+// its body. The slot, the stream and the connection's window come back at once, the
+// record ends with the cause, and what has come of the body can be read yet.
+func TestHTTP2Abandoned(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		t.Run(fmt.Sprint(whole), func(t *testing.T) {
+			inVirtualTime(t, named(t, "multiplexed"), func(t *testing.T, w *watched) {
+				const window = 70_000
+				w.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerConnection: window}
+				piped(w, inHTTP2(0, func(h *h2peer) {
+					r := h.wantRequest()
+					h.headers(r.id, false, ":status", "200")
+					h.WriteData(r.id, whole, make([]byte, 10_000))
+					if !whole {
+						h.wantReset(r.id, http2.ErrCodeCancel)
+					}
+					h2echo(h)
+				})...)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				resp, err := w.RoundTrip(request(t, "GET", "http://peer/", "").WithContext(ctx))
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				changed := errors.New("changed my mind")
+				cancel(changed)
+				synctest.Wait()
+				if s := w.Stats(); s.Active != 0 || s.Idle != 1 {
+					t.Errorf("%d active, %d idle", s.Active, s.Idle)
+				}
+				if seen := w.exchanges(); len(seen) != 1 || !strings.Contains(seen[0].Error, changed.Error()) {
+					t.Errorf("ended: %+v", seen)
+				}
+				wantForgotten(t, w)
+				body, err := io.ReadAll(resp.Body)
+				var e *Error
+				if len(body) != 10_000 || (whole != (err == nil)) || (!whole && (!errors.Is(err, changed) || !errors.As(err, &e))) {
+					t.Errorf("read %d octets, %v", len(body), err)
+				}
+				if err := resp.Body.Close(); err != nil {
+					t.Error(err)
+				}
+				wantWindow(t, w, window)
+				a := w.get("http://peer/2")
+				wantAnswer(t, a, "/2", 1)
+				if a.e.Conn.Number != 1 {
+					t.Errorf("on connection %d", a.e.Conn.Number)
+				}
+			})
+		})
+	}
+}
+
+// wantWindow checks that each connection's window is given back, or to be.
+func wantWindow(t *testing.T, w *watched, window int64) {
+	t.Helper()
+	w.conns.mu.Lock()
+	defer w.conns.mu.Unlock()
+	for _, o := range w.conns.origins {
+		c := o.conns[0].conn.(*http2Conn)
+		c.mu.Lock()
+		if r := c.receive; r.left+r.owed != window {
+			t.Errorf("of the window %d octets are left and %d to be given back, want %d", r.left, r.owed, window)
+		}
+		c.mu.Unlock()
+	}
 }
 
 // TestHTTP2LeastWindow: "A receiver MUST treat the receipt of a WINDOW_UPDATE frame
