@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	demo "github.com/lingerhttp/linger/origin"
 	"github.com/lingerhttp/linger/timeline"
@@ -143,4 +144,71 @@ func TestComesBack(t *testing.T) {
 		wg.Go(func() { wantAnswer(t, w.get(fmt.Sprintf("http://a.test/%d", i)), fmt.Sprintf("/%d", i), 1) })
 	}
 	wg.Wait()
+}
+
+// refusesBeyond lets the first n dials through, and refuses the others.
+func refusesBeyond(w *watched, n int32) {
+	open := w.DialContext
+	var dials atomic.Int32
+	w.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials.Add(1) > n {
+			return nil, opError("connect", syscall.ECONNREFUSED)
+		}
+		return open(ctx, network, addr)
+	}
+}
+
+// TestTurnedAwayInVain: whose dial is refused waits for the connection that is open,
+// but not for as long as a response on it may last. Neither does who comes later,
+// and is held back by what was learned from the first.
+func TestTurnedAwayInVain(t *testing.T) {
+	inVirtualTime(t, Strategy{}, func(t *testing.T, w *watched) {
+		piped(w, func(p *peer) {
+			p.request()
+			p.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			p.request()
+		})
+		refusesBeyond(w, 1)
+		long, err := w.RoundTrip(request(t, "GET", "http://peer/", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 3 {
+			time.Sleep(time.Duration(i) * time.Second)
+			wg.Go(func() {
+				begun := time.Now()
+				a := w.do(request(t, "GET", "http://peer/two", ""))
+				var e *Error
+				if !errors.As(a.err, &e) || e.Step != timeline.Connect || !errors.Is(e, syscall.ECONNREFUSED) {
+					t.Errorf("%d: got %v", i, a.err)
+				}
+				took := time.Since(begun)
+				if most := 2*turnedAwayWait + tickPause; took < turnedAwayWait-tickPause || took > most || (i == 0 && took > turnedAwayWait+tickPause) {
+					t.Errorf("%d: it failed after %v: %s", i, took, notesOf(a.e))
+				}
+			})
+		}
+		wg.Wait()
+		long.Body.Close()
+	})
+}
+
+// TestTurnedAwayAndServed: a server that bears one connection serves all who wait
+// for it, however long that takes them, as long as it goes on answering.
+func TestTurnedAwayAndServed(t *testing.T) {
+	inVirtualTime(t, Strategy{}, func(t *testing.T, w *watched) {
+		piped(w, func(p *peer) {
+			for req := p.request(); req != nil; req = p.request() {
+				time.Sleep(2 * time.Second)
+				p.answer(req.URL.Path)
+			}
+		})
+		refusesBeyond(w, 1)
+		for i, a := range w.all("http://peer", 10) {
+			if a.err != nil {
+				t.Errorf("%d: %v: %s", i, a.err, notesOf(a.e))
+			}
+		}
+	})
 }

@@ -24,6 +24,7 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) (*
 	defer p.mu.Unlock()
 	o := d.to
 	err := p.judge(d, c)
+	d.owner.turned = nil // the origin takes connections
 	p.dialEnded(d)
 	if err != nil {
 		o.opened++

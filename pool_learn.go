@@ -2,6 +2,7 @@ package linger
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,11 @@ const (
 	// ended: for so long it may still count it, and turn another away for it.
 	noticeTime = time.Second
 
+	// turnedAwayWait is how long an exchange whose dial was turned away waits for the
+	// connections that are open, from the last exchange that ended on them: they may
+	// be busy for as long as they like, and the origin down but for them.
+	turnedAwayWait = 5 * time.Second
+
 	// firstPause is how long to wait before dialling again an origin that turned
 	// away a dial while no connection to it was open; it doubles each time, up to
 	// lastPause.
@@ -31,6 +37,7 @@ const (
 // lessons are what was learned of one origin.
 type lessons struct {
 	answered    bool       // it has answered at least once
+	answeredAt  time.Time  // when the last exchange ended that was answered
 	multiplexed bool       // its newest connection speaks HTTP/2
 	leftAt      time.Time  // when the last of its connections was dropped
 	turned      []lostDial // dials turned away while nothing was open but others were under way
@@ -128,10 +135,27 @@ func (p *pool) learnFrom(l lostDial, now time.Time) {
 	switch {
 	case l.owner.index >= 0:
 		l.owner.x.note(lesson)
+		l.owner.turnedAway(l, now)
+		p.remind(later(l.owner.givesUp(), now))
 	case len(o.waiters) > 0:
 		o.waiters[0].x.note(lesson)
 	default:
 		o.untold = lesson
+	}
+}
+
+// failTurnedAway fails those who were turned away and have waited in vain. What was
+// learned then has not helped: who stands behind them finds out for himself.
+func (p *pool) failTurnedAway(o *originPool, now time.Time) {
+	for _, w := range slices.Clone(o.waiters) {
+		switch at := w.givesUp(); {
+		case at.IsZero():
+		case now.Before(at):
+			p.remind(later(at, now.Add(tickPause)))
+		default:
+			w.turned.failOwner(now)
+			o.limitUntil = time.Time{}
+		}
 	}
 }
 
@@ -147,7 +171,7 @@ func (p *pool) proven(s slot) bool {
 func (p *pool) learn(s slot, oc outcome, now time.Time) string {
 	pc, o := s.pooled, s.home
 	if oc.ended.answered() {
-		o.answered = true
+		o.answered, o.answeredAt = true, now
 		pc.alone = false
 		if oc.conn == connKept && pc.inFlight > 0 {
 			o.broken = 0 // with others behind it: the pipeline holds

@@ -89,8 +89,9 @@ func (p *pool) remindEmpty(o *originPool, now time.Time) {
 	}
 }
 
-// tick does what is due: it ends the connections that have grown too old, serves
-// those who wait where a lesson was forgotten, and forgets origins.
+// tick does what is due: it ends the connections that have grown too old, fails
+// those who were turned away and have waited in vain, serves those who wait where a
+// lesson was forgotten, and forgets origins.
 func (p *pool) tick(now time.Time) *todo {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,6 +110,7 @@ func (p *pool) tick(now time.Time) *todo {
 				p.remind(later(pc.retireAt, soonest))
 			}
 		}
+		p.failTurnedAway(o, now)
 		p.dispatch(o, now)
 		if o.forgettable(now) {
 			p.past.take(&o.tally)
@@ -205,6 +207,9 @@ func (p *pool) changeNetwork(network context.Context, leave context.CancelFunc, 
 			o.own(t.owner, false)
 		}
 		o.lessons = lessons{untold: o.untold, multiplexed: o.multiplexed} // its protocol is the origin's own
+		for _, w := range o.waiters {
+			w.turned = nil
+		}
 		o.addrs.forgetLate()
 		for _, pc := range o.conns {
 			p.leave(pc, CloseNetworkGone)

@@ -499,7 +499,11 @@ func TestLearnedLimitIsForgotten(t *testing.T) {
 			return open(ctx, network, addr)
 		}
 		held := w.hold("http://a.test/0")
+		ctx, giveUp := context.WithCancel(t.Context())
+		turned := w.start(request(t, "GET", "http://a.test/1", "").WithContext(ctx))[0]
 		waits := w.start(request(t, "GET", "http://a.test/1", ""))[0]
+		giveUp() // it would not wait for so long
+		<-turned
 		refusing.Store(false)
 		a := mustSay(t, waits, "/1")
 		if a.e.Duration != learnedFor {

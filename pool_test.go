@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -86,6 +87,13 @@ func TestPoolLearnsTheLimit(t *testing.T) {
 			t.Errorf("the note is %q", n)
 		}
 	}
+	for _, w := range slices.Clone(g.waiting) {
+		if w.turned != nil { // it would not wait for so long
+			g.waiting = []*waiter{w}
+			g.abandon()
+		}
+	}
+	g.waiting = slices.Clone(g.origin().waiters)
 	g.now = g.now.Add(learnedFor - 1)
 	g.tick()
 	if len(g.orders) > 0 {

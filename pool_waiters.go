@@ -22,6 +22,9 @@ type waiter struct {
 	index   int      // in the heap; -1 once it has left
 	dialled bool     // a dial is under way on its behalf
 	warm    *warming // for whom the dial is made if there is no exchange
+
+	turned   *lostDial // its dial that was turned away while others were open; nil: none
+	turnedAt time.Time // when the first one was
 }
 
 // context is that of whoever asked for a dial.
@@ -46,6 +49,25 @@ func (o *originPool) unline(w *waiter, now time.Time) {
 	}
 	heap.Remove(&o.waiters, w.index)
 	o.waitTime += now.Sub(w.since)
+}
+
+// turnedAway takes in that the dial of a waiter was turned away, and that it waits
+// on all the same. However often that happens, its time runs from the first.
+func (w *waiter) turnedAway(l lostDial, now time.Time) {
+	if w.turned == nil {
+		w.turnedAt = now
+	}
+	w.turned = &l
+}
+
+// givesUp is when a waiter whose dial was turned away has waited in vain for one of
+// the connections that are open: nothing has ended on them for so long. It is zero
+// if it has not been turned away, or another dial for it is under way.
+func (w *waiter) givesUp() time.Time {
+	if w.turned == nil || w.dialled {
+		return time.Time{}
+	}
+	return later(w.turnedAt, w.home.answeredAt).Add(turnedAwayWait)
 }
 
 // waiterHeap orders those who wait by urgency (RFC 9218), then by arrival. An
