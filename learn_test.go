@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,5 +101,94 @@ func TestLessonsAreAlwaysTold(t *testing.T) {
 	g.p.release(g.lent[0], outcome{ended: exchangeAnswered}, g.now)
 	if told = told || strings.Contains(next.Spans[0].Note, "1 at a time from now on"); !told {
 		t.Errorf("nobody tells the lesson: %+v", next.Spans)
+	}
+}
+
+// abortGame opens connections until n have answered side by side.
+func abortGame(t *testing.T, n int) *poolGame {
+	g := newPoolGame(t, 1, Strategy{}, 0)
+	for range n {
+		g.acquire()
+	}
+	for range n {
+		g.dial(nil)
+	}
+	g.settle()
+	for len(g.lent) > 0 {
+		g.releaseAs(0, outcome{ended: exchangeAnswered})
+	}
+	return g
+}
+
+// releaseAs gives the i-th slot back, and has closed what is to be closed.
+func (g *poolGame) releaseAs(i int, oc outcome) {
+	s := g.lent[i]
+	g.lent = slices.Delete(g.lent, i, i+1)
+	todo, _ := g.p.release(s, oc, g.now)
+	g.want(todo)
+	for len(g.closing) > 0 {
+		g.dropClosing()
+	}
+	g.check()
+}
+
+// TestAbortedAnswersAreNoLesson: an origin that has answered on many connections and
+// cuts one new one in twenty, for what was asked on it, keeps as many.
+func TestAbortedAnswersAreNoLesson(t *testing.T) {
+	const many, every = 16, 20
+	g := abortGame(t, many)
+	fresh := 0
+	for range 50 * every {
+		for len(g.lent) < many {
+			g.acquire()
+			g.dial(nil)
+			if g.settle(); len(g.waiting) > 0 {
+				t.Fatalf("with %d connections in use one waits, limit %d", len(g.lent), g.origin().limit)
+			}
+		}
+		i := g.dice.IntN(many)
+		oc := outcome{ended: exchangeAnswered, conn: connEndsNow, why: CloseAsked}
+		if g.lent[i].nth == 1 {
+			if fresh++; fresh%every == 0 {
+				oc = outcome{ended: exchangeCut, conn: connEndsNow, why: CloseCut}
+			}
+		}
+		g.releaseAs(i, oc)
+	}
+	if o := g.origin(); o.limit != 0 || fresh < every {
+		t.Errorf("limit %d after %d new connections", o.limit, fresh)
+	}
+}
+
+// TestCutsInARow: three new connections cut one after the other are too many, though
+// as many were borne before, and so is one that was never borne.
+func TestCutsInARow(t *testing.T) {
+	cut := outcome{ended: exchangeCut, conn: connEndsNow, why: CloseCut}
+	g := abortGame(t, 4)
+	for n, want := range []int{0, 0, 3} {
+		for len(g.lent) < 4 {
+			g.acquire()
+			g.dial(nil)
+			g.settle()
+		}
+		if n == 0 {
+			g.releaseAs(0, outcome{ended: exchangeAnswered, conn: connEndsNow, why: CloseAsked})
+			g.acquire()
+			g.dial(nil)
+			g.settle()
+		}
+		g.releaseAs(len(g.lent)-1, cut)
+		if got := g.origin().limit; got != want {
+			t.Errorf("after %d cuts the limit is %d, want %d", n+1, got, want)
+		}
+	}
+	g = abortGame(t, 4)
+	for range 5 {
+		g.acquire()
+	}
+	g.dial(nil)
+	g.settle()
+	if g.releaseAs(4, cut); g.origin().limit != 4 {
+		t.Errorf("the fifth connection was cut: limit %d, want 4", g.origin().limit)
 	}
 }

@@ -59,6 +59,7 @@ type originPool struct {
 	states   [ConnGone]int
 	standing int      // connections among conns that count against the limit
 	shared   int      // connections among conns that speak HTTP/2
+	proved   int      // connections that have answered and take exchanges
 	idle     idleList // those with nothing on them; some may have ended since
 	dialling int
 	waiters  waiterHeap

@@ -27,6 +27,7 @@ type pooled struct {
 	exclusive bool        // the exchange on it tolerates no other behind it
 	alone     bool        // nothing goes behind the first exchange before its answer
 	blamed    bool        // that it was cut has been learned from
+	answered  bool        // it did so while it took exchanges
 	dial      *dialRecord // until somebody is the first to use it
 }
 
@@ -50,6 +51,9 @@ func (p *pool) move(pc *pooled, to ConnState) bool {
 	}
 	if stood && !pc.stands() {
 		o.standing--
+	}
+	if pc.answered && from < ConnLeaving && to >= ConnLeaving {
+		o.proved--
 	}
 	o.states[from]--
 	p.states[from]--

@@ -459,7 +459,7 @@ func (g *poolGame) check() {
 // checkOrigin does so for one.
 func (g *poolGame) checkOrigin(o *originPool, held map[*pooled]int, orders, waiting int) {
 	var states [ConnGone]int
-	standing, shared := 0, 0
+	standing, shared, proved := 0, 0, 0
 	for _, pc := range o.conns {
 		if pc.inFlight != held[pc] {
 			g.fatalf("connection %d has %d in flight, %d were lent", pc.conn.about().Number, pc.inFlight, held[pc])
@@ -478,6 +478,12 @@ func (g *poolGame) checkOrigin(o *originPool, held map[*pooled]int, orders, wait
 		if pc.conn.multiplexed() {
 			shared++
 		}
+		if pc.answered && pc.state < ConnLeaving {
+			proved++
+		}
+	}
+	if proved != o.proved {
+		g.fatalf("%d have answered and take exchanges, it counts %d", proved, o.proved)
 	}
 	if states != o.states || standing != o.standing || shared != o.shared || states[ConnIdle] != o.idle.len {
 		g.fatalf("states %v, %d stand, %d shared, %d idle, but it counts %v, %d, %d, %d",

@@ -22,6 +22,10 @@ const (
 	// ended: for so long it may still count it, and turn another away for it.
 	noticeTime = time.Second
 
+	// freshCuts new connections cut in a row tell that an origin bears fewer than it
+	// once did: one alone may be cut for what was asked on it.
+	freshCuts = 3
+
 	// turnedAwayWait is how long an exchange whose dial was turned away waits for the
 	// connections that are open, from the last exchange that ended on them: they may
 	// be busy for as long as they like, and the origin down but for them.
@@ -43,6 +47,8 @@ type lessons struct {
 	turned      []lostDial // dials turned away while nothing was open but others were under way
 	untold      string     // what was learned when nobody was there to tell it
 	turnedAway  int        // dials refused, one after the other, while nothing was open
+	borne       int        // connections that were seen to bear exchanges at the same time
+	freshCuts   int        // new connections cut before their first answer, one after the other
 	limit       int        // connections it bears; 0: nothing learned
 	limitUntil  time.Time  // when to forget that
 	broken      int        // pipelines lost without notice, one after the other
@@ -173,6 +179,7 @@ func (p *pool) learn(s slot, oc outcome, now time.Time) string {
 	if oc.ended.answered() {
 		o.answered, o.answeredAt = true, now
 		pc.alone = false
+		o.bears(s)
 		if oc.conn == connKept && pc.inFlight > 0 {
 			o.broken = 0 // with others behind it: the pipeline holds
 		}
@@ -192,12 +199,39 @@ func (p *pool) learn(s slot, oc outcome, now time.Time) string {
 	switch {
 	case oc.others:
 		return o.pipelineLost(now)
-	case first && o.standing > 1:
-		return fmt.Sprintf("the server cut connection %d: %d at a time from now on", pc.conn.about().Number, o.lower(o.standing-1, now))
 	case first:
-		o.turnedAway++ // the next dial waits a moment
+		return o.freshCut(pc, now)
 	}
 	return ""
+}
+
+// bears takes in that a slot's connection has answered, beside all those that have
+// and are still there. Open ones alone would prove nothing: the server may have cut
+// them already.
+func (o *originPool) bears(s slot) {
+	if s.nth == 1 {
+		o.freshCuts = 0
+	}
+	if pc := s.pooled; !pc.answered && pc.state < ConnLeaving {
+		pc.answered = true
+		o.proved++
+		o.borne = max(o.borne, o.proved)
+	}
+}
+
+// freshCut takes in that a new connection was cut before its first answer: it was
+// one too many, unless as many were borne before.
+func (o *originPool) freshCut(pc *pooled, now time.Time) string {
+	o.freshCuts++
+	switch {
+	case o.standing <= 1:
+		o.turnedAway++ // the next dial waits a moment
+		return ""
+	case o.standing <= o.borne && o.freshCuts < freshCuts:
+		return ""
+	}
+	o.borne = min(o.borne, o.standing-1)
+	return fmt.Sprintf("the server cut connection %d: %d at a time from now on", pc.conn.about().Number, o.lower(o.standing-1, now))
 }
 
 // pipelineLost: "a client that assumes a persistent connection … SHOULD NOT
