@@ -25,13 +25,16 @@ var arrows = map[string]struct {
 	"internal/http1": {nil, "one parser for the client, the explainer and the proxy"},
 	"origin":         {nil, "the server side must not know the client it serves"},
 	"sockets":        {nil, "the kernel's view is everybody's"},
+	"packet":         {nil, "the first stage of the packet flow, which goes one way"},
+	"link":           {nil, "the physics is everybody's: it knows neither packets' bytes nor who sends them"},
+	"lab":            {[]string{"link", "packet"}, "a network must not know what is measured on it"},
 	".":              {[]string{"timeline", "sockets", "internal/http1"}, "the client must not know how it is watched"},
 	"page":           {[]string{"timeline"}, "it runs over any RoundTripper, so that it can be compared with the standard one"},
 	"report":         {[]string{"timeline"}, "one door for both flows"},
 	"otel":           {[]string{".", "timeline"}, "it wraps the client; nothing imports it"},
 	"prometheus":     {[]string{".", "timeline"}, "it asks the client; nothing imports it"},
 	"example":        {[]string{".", "timeline"}, "a program like those of others"},
-	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report"}, "nothing imports a command"},
+	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report", "link", "lab"}, "nothing imports a command"},
 }
 
 // TestArrows holds the imports of every room against the table.

@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"math"
+	"slices"
 
 	"github.com/lingerhttp/linger/timeline"
 )
@@ -10,11 +11,17 @@ import (
 // A Comparison is what fetching one page under several strategies found.
 type Comparison struct {
 	Site   string `json:"site"`
-	Rounds int    `json:"rounds"` // how often each strategy fetched the page
-	Rows   []Row  `json:"rows"`   // ratios and bars stand against the first
+	Rounds int    `json:"rounds"`         // how often each strategy fetched the page
+	Link   string `json:"link,omitempty"` // the emulated link in one line; empty without one
+	Rows   []Row  `json:"rows"`           // ratios and bars stand against the first
 
 	// Verdict is one sentence on what decided.
 	Verdict string `json:"verdict"`
+
+	// Certificate says in a line or two how exact the link was. Late makes it a
+	// warning: the link did not keep its times.
+	Certificate []string `json:"certificate,omitempty"`
+	Late        bool     `json:"late,omitempty"`
 }
 
 // A Row is one strategy of a comparison. Counts and sums are those of one round,
@@ -45,6 +52,8 @@ type Row struct {
 	QueueMS        float64 `json:"queue_ms"`
 	HandshakeShare float64 `json:"handshake_share"`
 	QueueShare     float64 `json:"queue_share"`
+
+	Wire *Wire `json:"wire,omitempty"` // nil where no emulated link counted packets
 
 	// Sample holds the exchanges of a typical round, for the HTML waterfall.
 	Sample []*timeline.Exchange `json:"-"`
@@ -83,6 +92,14 @@ func (v Interval) spread() float64 {
 	return max(v.High-v.Median, v.Median-v.Low) / v.Median
 }
 
+// text says from where to where the interval reaches.
+func (v Interval) text() string {
+	if finite(v.Low) == nil || finite(v.High) == nil {
+		return "too few rounds to say"
+	}
+	return millis(v.Low) + " – " + millis(v.High)
+}
+
 func finite(f float64) *float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil
@@ -99,9 +116,17 @@ func positive(f float64) *float64 {
 
 // longest is the longest median of all rows, never zero: the scale of the bars.
 func (c *Comparison) longest() float64 {
+	times := make([]Interval, len(c.Rows))
+	for i, r := range c.Rows {
+		times[i] = r.Time
+	}
+	return longest(times)
+}
+
+func longest(times []Interval) float64 {
 	var longest float64
-	for _, r := range c.Rows {
-		if m := finite(r.Time.Median); m != nil {
+	for _, v := range times {
+		if m := finite(v.Median); m != nil {
 			longest = max(longest, *m)
 		}
 	}
@@ -109,4 +134,9 @@ func (c *Comparison) longest() float64 {
 		return 1
 	}
 	return longest
+}
+
+// onLink tells whether a link counted the packets of any row.
+func (c *Comparison) onLink() bool {
+	return slices.ContainsFunc(c.Rows, func(r Row) bool { return r.Wire != nil })
 }

@@ -42,7 +42,7 @@ func asset(name string) string {
 type htmlPage struct {
 	Title  string
 	Style  template.CSS
-	Script template.JS
+	Script template.JS // if empty, the page has no scripts, and no data for them
 	Data   htmlData
 	Body   any // what the template of its own shows
 }
@@ -82,12 +82,14 @@ func render(w io.Writer, name, title string, data htmlData, body any) error {
 	for _, name := range scripts {
 		script.WriteString(asset(name))
 	}
+	return execute(w, name, htmlPage{Title: title, Script: template.JS(script.String()), Data: data, Body: body})
+}
+
+// execute writes a page in the style of all.
+func execute(w io.Writer, name string, p htmlPage) error {
+	p.Title, p.Style = clean(p.Title), template.CSS(asset("style.css"))
 	var b bytes.Buffer
-	err := templates.ExecuteTemplate(&b, name, htmlPage{
-		Title: clean(title),
-		Style: template.CSS(asset("style.css")), Script: template.JS(script.String()),
-		Data: data, Body: body,
-	})
+	err := templates.ExecuteTemplate(&b, name, p)
 	if err == nil {
 		_, err = w.Write(b.Bytes())
 	}
@@ -161,64 +163,4 @@ func (p *Page) parts() []htmlPart {
 		}
 	}
 	return parts
-}
-
-// WriteHTML writes the comparison as one HTML file that needs nothing else: the
-// table, and the waterfall of each row's sample on one time scale.
-func (c *Comparison) WriteHTML(w io.Writer) error {
-	data := htmlData{Length: 1}
-	rows := make([]htmlRow, len(c.Rows))
-	for i, r := range c.Rows {
-		origin, length := extent(time.Time{}, r.Sample)
-		data.Length = max(data.Length, ms(length))
-		sample := r.Sample
-		if sample == nil {
-			sample = []*timeline.Exchange{}
-		} else if data.URL == "" {
-			data.URL = sample[0].URL
-		}
-		data.Charts = append(data.Charts, htmlChart{r.Strategy, sample, offsets(origin, sample), []htmlMoment{}})
-		rows[i] = c.htmlRow(r, i == 0)
-	}
-	return render(w, "compare.html", "linger compare: "+c.Site, data, struct {
-		*Comparison
-		Rounds string
-		Lines  []htmlRow
-	}{c, count(c.Rounds, "round"), rows})
-}
-
-// An htmlRow is a line of the comparison's table. Bar, Low and High are places
-// on the scale of the longest median or interval, 0 to 100.
-type htmlRow struct {
-	Row
-	Median, Interval, RatioText, Layout, Bytes, Handshake, Queue string
-	Bar, Low, High                                               float64
-	First                                                        bool
-}
-
-func (c *Comparison) htmlRow(r Row, first bool) htmlRow {
-	scale := c.longest()
-	for _, other := range c.Rows {
-		if high := finite(other.Time.High); high != nil {
-			scale = max(scale, *high)
-		}
-	}
-	place := func(f float64) float64 {
-		if finite(f) == nil {
-			return 0
-		}
-		return min(max(f/scale*100, 0), 100)
-	}
-	h := htmlRow{
-		Row: r, First: first,
-		Median: millis(r.Time.Median), Interval: "too few rounds to say", RatioText: ratio(r, first),
-		Layout: momentText(r.LayoutKnown), Bytes: size(r.BytesReceived),
-		Handshake: percent(r.HandshakeShare), Queue: percent(r.QueueShare),
-		Bar: place(r.Time.Median),
-	}
-	if finite(r.Time.Low) != nil && finite(r.Time.High) != nil {
-		h.Interval = millis(r.Time.Low) + " – " + millis(r.Time.High)
-		h.Low, h.High = place(r.Time.Low), place(r.Time.High)
-	}
-	return h
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ func TestHTMLEscapes(t *testing.T) {
 	hostile.Failures = append(hostile.Failures, Failure{URL: hostileURL, Step: hostileNote, Error: hostileNote, Hint: hostileNote})
 	comparison := sampleComparison()
 	comparison.Site, comparison.Verdict, comparison.Rows[0].Strategy = hostileNote, hostileNote, hostileNote
+	comparison.Link, comparison.Certificate, comparison.Rows[0].Wire = hostileNote, []string{hostileNote}, &Wire{}
 	comparison.Rows[0].Sample[0].URL = hostileURL
 	var page, compare bytes.Buffer
 	if err := hostile.WriteHTML(&page); err != nil {
@@ -56,7 +58,7 @@ func TestHTMLEscapes(t *testing.T) {
 // A report opens without a network, years later.
 func TestHTMLIsSelfContained(t *testing.T) {
 	var b bytes.Buffer
-	if err := samplePage(t).WriteHTML(&b); err != nil {
+	if err := errors.Join(samplePage(t).WriteHTML(&b), sampleSweep().WriteHTML(&b)); err != nil {
 		t.Fatal(err)
 	}
 	document := island.ReplaceAllString(b.String(), "")
@@ -75,8 +77,11 @@ func TestHTMLWithNothing(t *testing.T) {
 	if err := (&Comparison{Rows: []Row{{}}}).WriteHTML(&b); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(b.String(), "</html>"); n != 2 {
-		t.Errorf("%d documents ended, want 2", n)
+	if err := errors.Join((&Sweep{}).WriteHTML(&b), (&Sweep{}).WriteText(&b, Terminal{})); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "</html>"); n != 3 {
+		t.Errorf("%d documents ended, want 3", n)
 	}
 }
 

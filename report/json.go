@@ -12,6 +12,9 @@ func (p *Page) WriteJSON(w io.Writer) error { return writeJSON(w, "JSON", p.fill
 // WriteJSON writes the comparison as one indented object.
 func (c *Comparison) WriteJSON(w io.Writer) error { return writeJSON(w, "JSON", c.filled()) }
 
+// WriteJSON writes the sweep as one indented object.
+func (s *Sweep) WriteJSON(w io.Writer) error { return writeJSON(w, "JSON", s.filled()) }
+
 // filled returns the page with lists that JSON writes as [] rather than null.
 func (p *Page) filled() Page {
 	q := *p
@@ -31,6 +34,19 @@ func (c *Comparison) filled() Comparison {
 		d.Rows = []Row{}
 	}
 	return d
+}
+
+func (s *Sweep) filled() Sweep {
+	f := *s
+	for _, list := range []*[]string{&f.X.Values, &f.Y.Values, &f.Strategies, &f.Verdicts, &f.Certificate} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	if f.Cells == nil {
+		f.Cells = [][]SweepCell{}
+	}
+	return f
 }
 
 func writeJSON(w io.Writer, rendering string, v any) error {

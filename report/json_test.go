@@ -13,8 +13,11 @@ import (
 func TestJSONGolden(t *testing.T) {
 	golden(t, "page.json", samplePage(t).WriteJSON)
 	golden(t, "compare.json", sampleComparison().WriteJSON)
+	golden(t, "link.json", linkComparison().WriteJSON)
+	golden(t, "sweep.json", sampleSweep().WriteJSON)
 	golden(t, "empty-page.json", (&Page{}).WriteJSON)
 	golden(t, "empty-compare.json", (&Comparison{}).WriteJSON)
+	golden(t, "empty-sweep.json", (&Sweep{}).WriteJSON)
 }
 
 // names lists the names of an object, sorted.
@@ -45,6 +48,8 @@ func TestJSONNames(t *testing.T) {
 	compare := decode(t, sampleComparison().WriteJSON)
 	row := compare["rows"].([]any)[0].(map[string]any)
 	page := decode(t, samplePage(t).WriteJSON)
+	link := decode(t, linkComparison().WriteJSON)
+	sweep := decode(t, sampleSweep().WriteJSON)
 	for _, c := range []struct {
 		what   string
 		object any
@@ -53,6 +58,11 @@ func TestJSONNames(t *testing.T) {
 		{"comparison", compare, []string{"site", "rounds", "rows"}},
 		{"row", row, []string{"strategy", "time_ms", "times_ms", "layout_known_ms", "exchanges", "failed", "connections", "reused", "bytes_received", "handshake_ms", "queue_ms"}},
 		{"time_ms", row["time_ms"], []string{"median", "low", "high"}},
+		{"comparison on a link", link, []string{"link", "certificate"}},
+		{"wire", link["rows"].([]any)[0].(map[string]any)["wire"], []string{"packets_up", "packets_down", "bytes_up", "bytes_down", "payload", "overhead", "dropped"}},
+		{"sweep", sweep, []string{"site", "link", "rounds", "x", "y", "strategies", "cells", "verdicts", "certificate", "late"}},
+		{"axis", sweep["x"], []string{"name", "values"}},
+		{"cell", sweep["cells"].([]any)[0].([]any)[0], []string{"times_ms", "best", "margin", "clear", "parallel", "parallel_helps", "failed"}},
 		{"page", page, []string{"exchanges", "summary", "moments", "url", "strategy"}},
 		{"exchange", page["exchanges"].([]any)[0], []string{"number", "method", "url", "protocol", "status", "start", "duration_ns", "sent", "received", "connection", "nth", "reason", "tries", "spans", "kind", "content_type", "size", "found_in"}},
 	} {
@@ -69,7 +79,7 @@ func TestJSONNames(t *testing.T) {
 func TestWriteErrors(t *testing.T) {
 	broken := errors.New("no space left")
 	w := writerFunc(func([]byte) (int, error) { return 0, broken })
-	p, c := samplePage(t), sampleComparison()
+	p, c, s := samplePage(t), sampleComparison(), sampleSweep()
 	for rendering, err := range map[string]error{
 		"text":     p.WriteText(w, Terminal{}),
 		"steps":    p.WriteSteps(w, Terminal{}),
@@ -77,6 +87,9 @@ func TestWriteErrors(t *testing.T) {
 		"HAR":      p.WriteHAR(w),
 		"table":    c.WriteText(w, Terminal{}),
 		"rows":     c.WriteJSON(w),
+		"sweep":    s.WriteText(w, Terminal{}),
+		"cells":    s.WriteJSON(w),
+		"picture":  s.WriteHTML(w),
 		"progress": Progress{}.WriteLive(w, Terminal{}),
 	} {
 		var e *Error

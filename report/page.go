@@ -1,6 +1,7 @@
 // Package report renders what was found: a page fetched under one strategy
-// ([Page]) or several strategies side by side ([Comparison]), as text for a
-// terminal, as one self-contained HTML file, as HAR 1.2 and as JSON.
+// ([Page]), several strategies side by side ([Comparison]) or that on every link
+// of a grid ([Sweep]), as text for a terminal, as one self-contained HTML file, as
+// JSON and, of a page, as HAR 1.2.
 //
 // It lays out and formats a value that somebody else worked out; it measures
 // nothing, reads no clock and keeps no state. What came from servers (URLs,

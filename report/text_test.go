@@ -29,6 +29,9 @@ func texts(t testing.TB) map[string]func(io.Writer, Terminal) error {
 		"steps":   samplePage(t).WriteSteps,
 		"refused": refusedPage(t).WriteSteps,
 		"compare": sampleComparison().WriteText,
+		"link":    linkComparison().WriteText,
+		"sweep":   sampleSweep().WriteText,
+		"line":    lineSweep().WriteText,
 	}
 }
 
@@ -221,6 +224,11 @@ func TestUnits(t *testing.T) {
 	} {
 		if got := size(n); got != want || len(got) > 7 {
 			t.Errorf("size(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0", 99_999: "99999", 100_000: "100k", 1_234_567: "1.23M", 1<<63 - 1: "9223P"} {
+		if got := tally(n); got != want || len(got) > 5 {
+			t.Errorf("tally(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

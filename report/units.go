@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,14 @@ func millis(f float64) string {
 	default:
 		return digits(f/1000) + " s"
 	}
+}
+
+// tally writes a number in at most five columns: "99999", "1.23M".
+func tally(n int64) string {
+	if n < 100_000 {
+		return fmt.Sprint(n)
+	}
+	return strings.ReplaceAll(strings.Replace(size(n), "B", "", 1), " ", "")
 }
 
 // size writes bytes with three digits and a decimal unit: "512 B", "1.23 MB".

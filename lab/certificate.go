@@ -1,0 +1,190 @@
+package lab
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingerhttp/linger/link"
+)
+
+// A Certificate says what the link really did to the packets, and how close that
+// came to the plan. A link that was late made the network that was measured another
+// one than was asked for.
+type Certificate struct {
+	// Late says that the run was not as exact as it had to be; Defects says why, a
+	// sentence each.
+	Late    bool     `json:"late"`
+	Defects []string `json:"defects"`
+
+	Duration time.Duration `json:"duration_ns"`
+	Bound    time.Duration `json:"bound_ns"` // what Lateness.P99 is held against
+
+	Up   Way `json:"up"`
+	Down Way `json:"down"`
+
+	// Steal is the share of the machine's CPU time that its host gave to others
+	// (/proc/stat), 0 to 1.
+	Steal float64 `json:"steal"`
+
+	// Scheduling is how the kernel ran the relay's thread: "deadline", "nice" or,
+	// without privilege, "ordinary", which leaves it to chance where CPUs are busy.
+	Scheduling string `json:"scheduling"`
+
+	// Unrecorded is how many records the tap had no room for, Overrun how many
+	// packets a device had no room for before the relay read them.
+	Unrecorded int64 `json:"unrecorded"`
+	Overrun    int64 `json:"overrun"`
+
+	// Strays are packets to nobody in the lab.
+	Strays int64 `json:"strays"`
+}
+
+// A Way is what one direction did.
+type Way struct {
+	Counts
+
+	// Lateness is of the packets that arrived: how much later than the plan they
+	// were handed to the receiver's kernel.
+	Lateness Lateness `json:"lateness"`
+
+	// Rate is what the link that all share was to carry, in bits of IP packets per
+	// second, 0 without a limit; Achieved is what it did carry while it was busy, 0
+	// if it never was for two packets in a row.
+	Rate     link.Rate `json:"rate_bps"`
+	Achieved float64   `json:"achieved_bps"`
+}
+
+// A Lateness is a distribution.
+type Lateness struct {
+	P50 time.Duration `json:"p50_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	Max time.Duration `json:"max_ns"`
+}
+
+// Counts are of packets that entered, in one direction, unless they say otherwise.
+type Counts struct {
+	Packets int64 `json:"packets"`
+	Bytes   int64 `json:"bytes"`   // of IP packets
+	Payload int64 `json:"payload"` // of TCP and UDP
+
+	// Dropped counts them by the reason's word.
+	Dropped map[string]int64 `json:"dropped"`
+}
+
+// Drops is how many packets were dropped in all.
+func (c Counts) Drops() int64 {
+	var n int64
+	for _, d := range c.Dropped {
+		n += d
+	}
+	return n
+}
+
+// Since returns the counts less those of an earlier time.
+func (c Counts) Since(earlier Counts) Counts {
+	d := Counts{c.Packets - earlier.Packets, c.Bytes - earlier.Bytes, c.Payload - earlier.Payload, maps.Clone(c.Dropped)}
+	for why, n := range earlier.Dropped {
+		if d.Dropped[why] -= n; d.Dropped[why] == 0 {
+			delete(d.Dropped, why)
+		}
+	}
+	return d
+}
+
+// judge fills in Late and Defects.
+func (c *Certificate) judge() {
+	c.Defects = []string{}
+	note := func(format string, args ...any) {
+		c.Late = true
+		c.Defects = append(c.Defects, fmt.Sprintf(format, args...))
+	}
+	for _, w := range []struct {
+		name string
+		Way
+	}{{"up", c.Up}, {"down", c.Down}} {
+		if w.Lateness.P99 > c.Bound {
+			note("1 in 100 packets %s was more than %v late, the bound is %v", w.name, round(w.Lateness.P99), c.Bound)
+		}
+	}
+	if c.Overrun > 0 {
+		note("%d packets were lost before the link: the machine was too slow", c.Overrun)
+	}
+	if c.Unrecorded > 0 {
+		note("%d packets are missing in the record: the tap was too slow", c.Unrecorded)
+	}
+}
+
+// String is the certificate in two lines or more, without a line break at the end.
+func (c Certificate) String() string {
+	var b strings.Builder
+	for _, w := range []struct {
+		name string
+		Way
+	}{{"up", c.Up}, {"down", c.Down}} {
+		fmt.Fprintf(&b, "%-5s%d packets, late by %v at the median, %v at p99, %v at most%s%s\n",
+			w.name, w.Packets, round(w.Lateness.P50), round(w.Lateness.P99), round(w.Lateness.Max), w.rateText(), w.dropText())
+	}
+	fmt.Fprintf(&b, "CPU steal %.1f %%, relay scheduled by %s", c.Steal*100, c.Scheduling)
+	for _, d := range c.Defects {
+		b.WriteString("\nlate: " + d)
+	}
+	return b.String()
+}
+
+func (w Way) rateText() string {
+	if w.Rate == 0 || w.Achieved == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", rate %+.2f %%", (w.Achieved/float64(w.Rate)-1)*100)
+}
+
+func (w Way) dropText() string {
+	var parts []string
+	for _, why := range slices.Sorted(maps.Keys(w.Dropped)) {
+		parts = append(parts, fmt.Sprintf("%d %s", w.Dropped[why], why))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", dropped: " + strings.Join(parts, ", ")
+}
+
+// round leaves a duration the digits that mean something here.
+func round(d time.Duration) time.Duration {
+	if d >= 10*time.Millisecond {
+		return d.Round(100 * time.Microsecond)
+	}
+	return d.Round(time.Microsecond)
+}
+
+// A pace compares how fast packets left with the plan, while they left back to
+// back.
+type pace struct {
+	left, at, out time.Duration // of the packet before: its plan, and when it was out
+	known         bool
+
+	bits float64
+	time time.Duration
+}
+
+// out takes in a packet that was handed over at now; rate is the link's.
+func (p *pace) arrived(f link.Fate, now time.Duration) {
+	if p.known && f.Entered <= p.left && f.At-p.at == f.Left-p.left && now > p.out {
+		p.bits += float64(f.Size) * 8
+		p.time += now - p.out
+	}
+	p.left, p.at, p.out, p.known = f.Left, f.At, now, true
+}
+
+// dropped takes in one that was not handed over.
+func (p *pace) dropped() { p.known = false }
+
+func (p *pace) rate() float64 {
+	if p.time == 0 {
+		return 0
+	}
+	return p.bits / p.time.Seconds()
+}

@@ -1,0 +1,265 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/lingerhttp/linger/link"
+)
+
+// A Lab is a network: a client side and a server side, each with the kernel's own
+// TCP, joined by a link. It must be closed. Everything of it lives in this process,
+// and is gone with it, however it ends.
+type Lab struct {
+	Client, Server *Side
+
+	config  Config
+	relay   *relay
+	tap     *tap
+	dns     *dnsServer
+	kernels [2]map[string]string // by side
+	notes   []string
+	steal   stealCount
+	procs   procs
+}
+
+// New makes a network. Its error is an *[Error] whose Need is set if no lab can be
+// made on this system, or says what of the Config cannot be.
+func New(c Config) (*Lab, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	if err := Available(); err != nil {
+		return nil, err
+	}
+	l := &Lab{config: c, steal: readSteal()}
+	if err := l.build(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// build makes everything, in order; Close takes away as much as was made.
+func (l *Lab) build() error {
+	off := ipv6Off(os.DirFS("/proc"))
+	if off != "" {
+		l.notes = append(l.notes, off)
+	}
+	n := new(names)
+	addrs := l.nameHosts(n, off == "")
+	var err error
+	if l.Client, err = newSide("client", n); err != nil {
+		return failed("namespace", err)
+	}
+	if l.Server, err = newSide("server", n); err != nil {
+		return failed("namespace", err)
+	}
+	l.Client.addrs = []netip.Addr{clientAddr4}
+	if off == "" {
+		l.Client.addrs = append(l.Client.addrs, clientAddr6)
+	}
+	for _, a := range addrs {
+		l.Server.addrs = append(l.Server.addrs, a...)
+	}
+	if err := l.connect(addrs, off == ""); err != nil {
+		return err
+	}
+	l.dns, err = startDNS(l.Server, n)
+	return failed("DNS server", err)
+}
+
+// nameHosts gives every host its addresses; the DNS server is the last.
+func (l *Lab) nameHosts(n *names, ipv6 bool) [][]netip.Addr {
+	var addrs [][]netip.Addr
+	for i, h := range l.config.hosts() {
+		a := hostAddrs(i, ipv6)
+		for _, name := range h.Names {
+			n.add(name, a)
+		}
+		addrs = append(addrs, a)
+	}
+	server := []netip.Addr{dnsAddr4}
+	if ipv6 {
+		server = append(server, dnsAddr6)
+	}
+	return append(addrs, server)
+}
+
+// connect makes the devices, and the relay between them.
+func (l *Lab) connect(addrs [][]netip.Addr, ipv6 bool) error {
+	var tuns [2]*tun
+	for d, s := range []*Side{l.Client, l.Server} {
+		w := wiring{addrs: s.addrs, mtu: l.config.mtu(), kernel: []Kernel{l.config.Client, l.config.Server}[d], ipv6: ipv6}
+		err := s.run(func() (err error) {
+			if tuns[d], err = openTun(); err != nil {
+				return failed("tun", err)
+			}
+			if err := w.wire(); err != nil {
+				return failed("network", err)
+			}
+			if l.kernels[d], err = w.readBack(); err != nil {
+				return failed("kernel", err)
+			}
+			return failed("files", layFiles())
+		})
+		if err != nil {
+			return errors.Join(err, closeTuns(tuns))
+		}
+	}
+	var own [][2]link.Config
+	for _, h := range l.config.hosts() {
+		own = append(own, [2]link.Config{h.Up, h.Down})
+	}
+	own = append(own, [2]link.Config{{}, {Delay: l.config.DNSDelay}})
+	p, err := newPaths(l.config.shared(), own, addrs, l.config.Seed)
+	if err != nil {
+		return errors.Join(err, closeTuns(tuns))
+	}
+	l.tap = newTap(l.config.Tap)
+	l.procs.take()
+	l.relay, err = newRelay(tuns, l.config.mtu(), p, l.tap, l.config.named())
+	return err
+}
+
+func closeTuns(tuns [2]*tun) error {
+	var errs []error
+	for _, t := range tuns {
+		if t != nil {
+			errs = append(errs, t.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends every program inside, the links and the namespaces. It returns when
+// they are gone, and the Tap has been told everything. Sockets that were opened
+// inside are cut off, but theirs is the closing.
+func (l *Lab) Close() error {
+	var errs []error
+	for _, s := range []*Side{l.Client, l.Server} {
+		if s != nil {
+			errs = append(errs, s.endCommands())
+		}
+	}
+	errs = append(errs, l.dns.close())
+	if l.relay != nil {
+		errs = append(errs, l.relay.close())
+		l.procs.give()
+	} else {
+		l.tap.close()
+	}
+	for _, s := range []*Side{l.Client, l.Server} {
+		if s != nil {
+			s.close()
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Notes are sentences on what the lab does without, such as IPv6 where the kernel
+// has none.
+func (l *Lab) Notes() []string { return append([]string(nil), l.notes...) }
+
+// Kernels are the settings of TCP in force on both sides, by their names under
+// /proc/sys, and "route" for those of routes, as they were read back.
+func (l *Lab) Kernels() (client, server map[string]string) { return l.kernels[0], l.kernels[1] }
+
+// Counts are of the packets that have entered so far.
+func (l *Lab) Counts() (up, down Counts) {
+	l.relay.ask(func() { up, down = l.relay.ways[Up].counts(), l.relay.ways[Down].counts() })
+	return up, down
+}
+
+// Certificate says how exact the link was, from New until now.
+func (l *Lab) Certificate() Certificate {
+	c := Certificate{Bound: l.config.bound(), Steal: l.steal.since()}
+	l.relay.ask(func() {
+		r := l.relay
+		c.Duration, c.Scheduling, c.Strays = r.now(), r.scheduling, r.strays
+		if r.tap != nil {
+			c.Unrecorded = r.tap.lost
+		}
+		c.Up, c.Down = r.ways[Up].way(l.config.Up.Rate), r.ways[Down].way(l.config.Down.Rate)
+	})
+	for _, s := range []*Side{l.Client, l.Server} {
+		_ = s.run(func() error {
+			dev, err := netlink.LinkByName(tunName)
+			if err == nil && dev.Attrs().Statistics != nil {
+				c.Overrun += int64(dev.Attrs().Statistics.TxDropped)
+			}
+			return err
+		})
+	}
+	c.judge()
+	return c
+}
+
+// Quiet waits until nothing is under way, and nothing was for a round trip and a
+// little more, so that what one exchange leaves behind is not counted as the
+// next one's. It gives up with ctx.
+func (l *Lab) Quiet(ctx context.Context) error {
+	still := l.config.longestRTT() + stillFor
+	tick := time.NewTicker(still / 4)
+	defer tick.Stop()
+	for {
+		var under int
+		var idle time.Duration
+		l.relay.ask(func() { under, idle = l.relay.pool.inUse(), l.relay.now()-l.relay.latest })
+		if under == 0 && idle >= still {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-l.relay.done:
+			return failed("link", l.relay.failure)
+		}
+	}
+}
+
+// stillFor is what a kernel may take to answer a packet, delayed ACKs aside.
+const stillFor = 20 * time.Millisecond
+
+// Renew puts new links in the place of all, as they were at the beginning, with
+// another seed. What is under way is lost: wait for Quiet first.
+func (l *Lab) Renew(seed uint64) error {
+	var err error
+	l.relay.ask(func() { err = l.relay.renew(seed) })
+	return err
+}
+
+// longestRTT is the round trip to the host that is farthest away.
+func (c Config) longestRTT() time.Duration {
+	far := c.DNSDelay
+	for _, h := range c.hosts() {
+		far = max(far, h.Up.Delay+h.Down.Delay)
+	}
+	return far + c.rtt() + 2*(c.Up.Jitter+c.Down.Jitter)
+}
+
+// shared are the links that all pass, with the round trip that their queues are
+// reckoned by.
+func (c Config) shared() [2]link.Config {
+	both := [2]link.Config{c.Up, c.Down}
+	for d := range both {
+		if both[d].RTT == 0 {
+			both[d].RTT = c.rtt()
+		}
+	}
+	return both
+}
+
+// named reports whether a loss is ordered by the name of its packet.
+func (c Config) named() bool {
+	n := len(c.Up.Drop) + len(c.Down.Drop)
+	for _, h := range c.hosts() {
+		n += len(h.Up.Drop) + len(h.Down.Drop)
+	}
+	return n > 0
+}

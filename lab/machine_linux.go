@@ -1,0 +1,140 @@
+package lab
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a lab wants of the machine, and of the Go runtime.
+
+// A stealCount is a reading of /proc/stat, in ticks of all CPUs together.
+type stealCount struct{ stolen, all float64 }
+
+// readSteal reads the first line: "cpu" and then the times, of which the eighth is
+// that which the host gave to others while this machine wanted to run: proc(5).
+func readSteal() stealCount {
+	text, _ := os.ReadFile("/proc/stat")
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	fields := strings.Fields(string(line))
+	var c stealCount
+	for i, f := range fields[min(1, len(fields)):] {
+		v, _ := strconv.ParseFloat(f, 64)
+		if i == 7 {
+			c.stolen = v
+		}
+		if i < 8 { // those behind are parts of these
+			c.all += v
+		}
+	}
+	return c
+}
+
+// since is the share that was stolen from then until now.
+func (c stealCount) since() float64 {
+	now := readSteal()
+	if now.all <= c.all {
+		return 0
+	}
+	return (now.stolen - c.stolen) / (now.all - c.all)
+}
+
+// procs raises GOMAXPROCS while a lab is there. A relay that comes out of a wait
+// needs one of the runtime's processors at once, and while there are as many of
+// them as CPUs, the client and the server in the same process may have them all.
+// With some to spare the kernel decides, and it prefers the relay.
+type procs struct{ taken bool }
+
+var spare struct {
+	sync.Mutex
+	labs   int // guarded by Mutex
+	before int // guarded by Mutex; GOMAXPROCS without labs
+}
+
+// spareProcs is for the relay, and for the thread of a side.
+const spareProcs = 2
+
+func (p *procs) take() {
+	spare.Lock()
+	defer spare.Unlock()
+	p.taken = true
+	if spare.labs++; spare.labs == 1 {
+		spare.before = runtime.GOMAXPROCS(0)
+	}
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), spare.before+spareProcs*spare.labs))
+}
+
+func (p *procs) give() {
+	spare.Lock()
+	defer spare.Unlock()
+	if !p.taken {
+		return
+	}
+	p.taken = false
+	if spare.labs--; spare.labs == 0 {
+		runtime.GOMAXPROCS(spare.before)
+	}
+}
+
+// How the relay's thread is scheduled, the best first that the kernel allows.
+const (
+	byDeadline = "deadline" // SCHED_DEADLINE: before everything else, for a share of the time
+	byNice     = "nice"     // before what is as ordinary, most of the time
+	ordinary   = "ordinary"
+)
+
+// Of each period the relay is sure to get its share, whoever else wants to run, and
+// no more. SCHED_FIFO would promise all of it; but a kernel that sees others starve
+// takes the CPU away for 50 ms at a stretch (sched_rt_runtime_us, and since Linux
+// 6.12 the fair server).
+const (
+	deadlinePeriod = time.Millisecond
+	deadlineShare  = deadlinePeriod / 2
+)
+
+// schedule has the calling thread woken when it asks to be, not 50 µs later, and run
+// before others. Gentle says that its links are so slow that the share is enough.
+// It returns how the thread is scheduled: without privilege the kernel refuses.
+func schedule(gentle bool) string {
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	attr := unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_DEADLINE, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
+		Runtime: uint64(deadlineShare), Deadline: uint64(deadlinePeriod), Period: uint64(deadlinePeriod),
+	}
+	if gentle && unix.SchedSetAttr(0, &attr, 0) == nil {
+		return byDeadline
+	}
+	// A short slice, where the kernel knows one (Linux 6.12), has an ordinary thread
+	// run sooner after it wakes.
+	attr = unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: -20, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Runtime: uint64(100 * time.Microsecond)}
+	if unix.SchedSetAttr(0, &attr, 0) == nil {
+		return byNice
+	}
+	return ordinary
+}
+
+// A waking learns how long a thread that sleeps takes to run again: 30 µs on a
+// machine that is busy, 150 µs on one whose CPUs have gone to sleep themselves. The
+// relay wakes so much earlier and looks at the clock until it is time.
+type waking struct{ usual time.Duration }
+
+const (
+	mostUsual = 200 * time.Microsecond // bounds what the relay spends on looking at the clock
+	usualStep = 2 * time.Microsecond
+)
+
+// learn takes in by how much a sleep was too long. Going up and down by equal steps,
+// usual becomes the median, which single long sleeps do not move.
+func (w *waking) learn(over time.Duration) {
+	if over > w.usual {
+		w.usual = min(w.usual+usualStep, mostUsual)
+	} else {
+		w.usual = max(w.usual-usualStep, 0)
+	}
+}

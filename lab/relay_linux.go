@@ -1,0 +1,336 @@
+package lab
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lingerhttp/linger/link"
+	"github.com/lingerhttp/linger/packet"
+)
+
+// The relay carries packets from one device through the links to the other:
+//
+//	read     device → slots                   tun_linux.go
+//	enter    a slot → the first link of its way
+//	advance  what is due leaves a link, for the next one or
+//	deliver  → the other device
+//
+// It owns the devices, the slots and the links, and is one goroutine on a thread
+// of its own, which the kernel runs before others and wakes within some 40 µs: Go's
+// timers are late by a millisecond. Whoever wants something of it asks.
+type relay struct {
+	start time.Time // the links' time counts from here
+	tuns  [2]*tun   // where packets of a direction come from: Up's at the client
+	pool  slots
+	paths paths
+	flows *flows // nil if nobody wants to know
+	tap   *tap
+
+	entries uint64 // packets that entered
+	ways    [2]wayCount
+	strays  int64
+	latest  time.Duration // when the latest packet entered or arrived
+	failure error         // of a device
+
+	asked      atomic.Int32
+	requests   chan func()
+	bell       int // an eventfd that interrupts the wait
+	stop       bool
+	scheduling string // of its thread
+	wake       waking
+	done       chan struct{}
+}
+
+// A wayCount is what is counted of one direction.
+type wayCount struct {
+	Counts
+	drops [numReasons]int64
+	late  histogram
+	pace  pace
+}
+
+const numReasons = link.Lost + 1
+
+func newRelay(tuns [2]*tun, mtu int, p paths, t *tap, counted bool) (*relay, error) {
+	bell, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	r := &relay{
+		start: time.Now(), tuns: tuns, paths: p, tap: t, bell: bell,
+		pool:     slots{size: vnetHeader + mtu},
+		requests: make(chan func()), done: make(chan struct{}),
+	}
+	if counted || t != nil {
+		r.flows = new(flows)
+	}
+	go r.run()
+	return r, nil
+}
+
+func (r *relay) now() time.Duration { return time.Since(r.start) }
+
+// ask has the relay do something, and returns when it is done. It does nothing
+// once the relay has ended.
+func (r *relay) ask(f func()) {
+	done := make(chan struct{})
+	r.asked.Add(1)
+	defer r.asked.Add(-1)
+	if _, err := unix.Write(r.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil && err != unix.EAGAIN {
+		return
+	}
+	select {
+	case r.requests <- func() { f(); close(done) }:
+		<-done
+	case <-r.done:
+	}
+}
+
+// close ends the relay.
+func (r *relay) close() error {
+	r.ask(func() { r.stop = true })
+	<-r.done
+	return errors.Join(r.failure, r.tuns[Up].close(), r.tuns[Down].close(), unix.Close(r.bell))
+}
+
+// readsAtOnce bounds how much is read from one device before what is due gets its
+// turn.
+const readsAtOnce = 4
+
+func (r *relay) run() {
+	defer close(r.done)
+	runtime.LockOSThread() // and never unlocked: its priority is nobody else's
+	r.scheduling = schedule(r.paths.gentle())
+	for !r.stop && r.failure == nil {
+		busy := r.readAll(Up)
+		busy = r.readAll(Down) || busy
+		r.advance(r.now())
+		if r.asked.Load() > 0 {
+			r.answer()
+		}
+		if !busy && !r.stop {
+			r.tap.flush()
+			r.wait()
+		}
+	}
+	r.tap.close()
+}
+
+// readAll takes in what a device has, up to a bound.
+func (r *relay) readAll(d Direction) (some bool) {
+	for range readsAtOnce {
+		now := r.now()
+		r.advance(now)
+		more, err := r.tuns[d].read(&r.pool, func(s *slot) { r.enter(d, s, now) })
+		if err != nil {
+			r.failure = err
+		}
+		if !more {
+			return some
+		}
+		some = true
+	}
+	return some
+}
+
+// enter sends a packet on its way.
+func (r *relay) enter(d Direction, s *slot, now time.Duration) {
+	h, err := packet.Decode(s.packet())
+	host := r.paths.hosts[h.Dst.Addr()]
+	if d == Down {
+		host = r.paths.hosts[h.Src.Addr()]
+	}
+	if err != nil || host == nil {
+		r.strays++
+		r.pool.put(s)
+		return
+	}
+	r.entries++
+	r.latest = now
+	s.Header, s.host, s.seq, s.entered, s.left, s.queued = h, host, r.entries, now, now, 0
+	w := &r.ways[d]
+	w.Packets++
+	w.Bytes += int64(h.End)
+	w.Payload += int64(h.PayloadLen())
+	s.conn, s.kind = 0, nthOf{}
+	if r.flows != nil {
+		s.conn, s.kind = r.flows.number(d, &h)
+	}
+	r.through(host.first(d), s, now)
+}
+
+// through lets a packet enter a link.
+func (r *relay) through(h *hop, s *slot, now time.Duration) {
+	h.link.Enter(now, link.Packet{ID: uint64(s.id), Size: s.End, Conn: s.conn, Kind: s.kind.kind, Nth: s.kind.nth})
+}
+
+// advance carries out what is due by now. Links that others feed come after those:
+// what leaves one enters the next at the time of the plan, however late that is
+// carried out.
+func (r *relay) advance(now time.Duration) {
+	for _, group := range r.paths.order {
+		for {
+			h, at := earliest(group, now)
+			if h == nil {
+				break
+			}
+			if f, ok := h.link.Take(at); ok && !f.Copy {
+				r.settle(h, f)
+			}
+		}
+	}
+}
+
+// earliest is the link of a group that has something to say first, and when; nil
+// if none has by now.
+func earliest(group []*hop, now time.Duration) (first *hop, at time.Duration) {
+	at = now
+	for _, h := range group {
+		if t, ok := h.link.Next(); ok && t <= at && (first == nil || t < at) {
+			first, at = h, t
+		}
+	}
+	return first, at
+}
+
+// settle does to a packet what a link decided. A copy goes its own way from here:
+// what the link says of it is not heard.
+func (r *relay) settle(h *hop, f link.Fate) {
+	s := r.pool.all[f.ID]
+	s.left = f.Left
+	s.queued += f.Left - f.Entered
+	var twin *slot
+	if f.Copied {
+		twin = r.pool.twin(s)
+	}
+	r.pass(h, f, s)
+	if twin != nil {
+		twin.copy = true
+		r.pass(h, f, twin)
+	}
+}
+
+// pass sends a packet on, or ends its way.
+func (r *relay) pass(h *hop, f link.Fate, s *slot) {
+	w := &r.ways[h.dir]
+	if f.Drop != link.None {
+		w.drops[f.Drop]++
+		if h.shared {
+			w.pace.dropped()
+		}
+		r.end(h.dir, s, f, 0)
+		return
+	}
+	if next := s.host.after(h); next != nil {
+		r.through(next, s, f.At)
+		return
+	}
+	if err := r.tuns[1-h.dir].write(s); err != nil && r.failure == nil {
+		r.failure = err
+	}
+	now := r.now()
+	late := now - f.At
+	w.late.add(late)
+	if h.shared {
+		w.pace.arrived(f, now)
+	}
+	r.end(h.dir, s, f, late)
+}
+
+// end takes a packet's slot back and records its fate.
+func (r *relay) end(d Direction, s *slot, f link.Fate, late time.Duration) {
+	r.latest = max(r.latest, f.At)
+	if r.tap != nil {
+		r.tap.add(Record{
+			Seq: s.seq, Dir: d, Late: late, Drop: f.Drop, Copy: s.copy,
+			Entered: r.start.Add(s.entered), Left: r.start.Add(s.left), At: r.start.Add(f.At),
+			Conn: s.conn, Kind: s.kind.kind, Nth: s.kind.nth, Data: s.complete(),
+		})
+	}
+	r.pool.put(s)
+}
+
+// answer does what was asked.
+func (r *relay) answer() {
+	for {
+		select {
+		case f := <-r.requests:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// wait sleeps until a device has something, something is due, or somebody asks.
+func (r *relay) wait() {
+	fds := [3]unix.PollFd{
+		{Fd: int32(r.tuns[Up].fd), Events: unix.POLLIN},
+		{Fd: int32(r.tuns[Down].fd), Events: unix.POLLIN},
+		{Fd: int32(r.bell), Events: unix.POLLIN},
+	}
+	var timeout *unix.Timespec
+	if at, ok := r.paths.next(); ok {
+		left := at - r.now() - r.wake.usual
+		if left <= 0 {
+			return // it is due sooner than a sleep would end
+		}
+		t := unix.NsecToTimespec(int64(left))
+		timeout = &t
+	}
+	began := r.now()
+	n, err := unix.Ppoll(fds[:], timeout, nil)
+	if n == 0 && err == nil {
+		r.wake.learn(r.now() - began - time.Duration(timeout.Nano()))
+	}
+	if err != nil && err != unix.EINTR {
+		r.failure = os.NewSyscallError("ppoll", err)
+		return
+	}
+	if fds[2].Revents == 0 {
+		return
+	}
+	var count [8]byte
+	_, _ = unix.Read(r.bell, count[:]) // it is a bell: what it counts does not matter
+	if r.asked.Load() > 0 {
+		f := <-r.requests // whoever rang is about to say what for
+		f()
+	}
+}
+
+// renew puts new links in the place of all.
+func (r *relay) renew(seed uint64) error {
+	for _, s := range r.pool.all {
+		if s.host != nil {
+			r.pool.put(s)
+		}
+	}
+	for d := range r.ways {
+		r.ways[d].pace.dropped()
+	}
+	if r.flows != nil {
+		r.flows = new(flows)
+	}
+	return r.paths.renew(seed)
+}
+
+func (w *wayCount) counts() Counts {
+	c := w.Counts
+	c.Dropped = make(map[string]int64)
+	for why, n := range w.drops {
+		if n > 0 {
+			c.Dropped[link.Reason(why).String()] = n
+		}
+	}
+	return c
+}
+
+func (w *wayCount) way(rate link.Rate) Way {
+	late := Lateness{P50: w.late.quantile(0.5), P99: w.late.quantile(0.99), Max: w.late.largest}
+	return Way{Counts: w.counts(), Lateness: late, Rate: rate, Achieved: w.pace.rate()}
+}

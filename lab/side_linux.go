@@ -1,0 +1,182 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Side is one end of the lab: the client's, or that of all servers. Its methods
+// may be called by any goroutine until the lab is closed; then they fail with
+// [net.ErrClosed].
+//
+// It is a network namespace, and the thread that made it. A socket belongs to the
+// namespace of the thread that makes it, and a child process to that of the thread
+// that starts it: everything that has to happen inside is a job for that thread.
+// Once made, a socket serves any goroutine, as usual.
+type Side struct {
+	name  string
+	addrs []netip.Addr // of this side, IPv4 first
+	names *names       // of the hosts; written before anybody reads
+
+	jobs   chan job
+	done   chan struct{} // closed when the thread has ended
+	ending sync.Once
+
+	mu      sync.Mutex
+	init    *initProcess // guarded by mu; nil until the first command
+	running []*Cmd       // guarded by mu; those started that nobody has waited for
+}
+
+type job struct {
+	do  func() error
+	err chan<- error
+}
+
+// newSide starts the thread of a side, which leaves for a network and a mount
+// namespace of its own.
+func newSide(name string, n *names) (*Side, error) {
+	s := &Side{name: name, names: n, jobs: make(chan job), done: make(chan struct{})}
+	ready := make(chan error)
+	go s.thread(ready)
+	if err := <-ready; err != nil {
+		<-s.done
+		return nil, err
+	}
+	return s, nil
+}
+
+// thread is the side's own. It is never unlocked, so that it ends with its
+// goroutine: no other code may run in its namespaces.
+func (s *Side) thread(ready chan<- error) {
+	defer close(s.done)
+	runtime.LockOSThread()
+	err := enterNamespaces()
+	ready <- err
+	if err != nil {
+		return
+	}
+	for j := range s.jobs {
+		j.err <- j.do()
+	}
+}
+
+func enterNamespaces() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	// What is mounted here is to be seen here alone.
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	return os.NewSyscallError("mount --make-rprivate /", err)
+}
+
+// run does something on the side's thread.
+func (s *Side) run(do func() error) error {
+	err := make(chan error, 1)
+	select {
+	case s.jobs <- job{do, err}:
+	case <-s.done:
+		return net.ErrClosed
+	}
+	select {
+	case e := <-err:
+		return e
+	case <-s.done:
+		return net.ErrClosed
+	}
+}
+
+// endCommands kills what runs inside, and returns when it is gone. The init ends
+// only after every process of its namespace was waited for.
+func (s *Side) endCommands() error {
+	s.mu.Lock()
+	p, running := s.init, slices.Clone(s.running)
+	s.init = nil
+	s.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	err := p.kill()
+	for _, c := range running {
+		_ = c.Wait() // it says that it was killed
+	}
+	p.wait()
+	return err
+}
+
+// close ends the thread. Sockets that are still open keep the namespace alive
+// until they are closed.
+func (s *Side) close() {
+	s.ending.Do(func() { go s.finish() })
+	<-s.done
+}
+
+// finish lets the thread end after the jobs that wait for it.
+func (s *Side) finish() {
+	_ = s.run(func() error { runtime.Goexit(); return nil })
+}
+
+// Addrs are the side's addresses, IPv4 first: the client's, or those of all hosts
+// in the order of Config and the DNS server's.
+func (s *Side) Addrs() []netip.Addr { return append([]netip.Addr(nil), s.addrs...) }
+
+// Listen listens inside, as [net.Listen] does. A host's name stands for its IPv4
+// address.
+func (s *Side) Listen(network, addr string) (net.Listener, error) {
+	at, err := s.literal(addr)
+	if err != nil {
+		return nil, err
+	}
+	var l net.Listener
+	err = s.run(func() (err error) {
+		var lc net.ListenConfig
+		lc.SetMultipathTCP(false)
+		l, err = lc.Listen(context.Background(), network, at)
+		return err
+	})
+	return l, err
+}
+
+// ListenPacket listens for datagrams inside, as [net.ListenPacket] does.
+func (s *Side) ListenPacket(network, addr string) (net.PacketConn, error) {
+	at, err := s.literal(addr)
+	if err != nil {
+		return nil, err
+	}
+	var c net.PacketConn
+	err = s.run(func() (err error) {
+		c, err = net.ListenPacket(network, at)
+		return err
+	})
+	return c, err
+}
+
+// literal puts an address in the place of a host's name: outside the lab nobody
+// could look it up.
+func (s *Side) literal(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", err
+	}
+	if _, err := netip.ParseAddr(host); host == "" || err == nil {
+		return addr, nil
+	}
+	found := s.names.lookUp(host)
+	if len(found) == 0 {
+		return "", noHost(host)
+	}
+	return net.JoinHostPort(found[0].String(), port), nil
+}
+
+func noHost(name string) error {
+	return &net.DNSError{Err: "no host of the lab has this name", Name: name, IsNotFound: true}
+}
+
+var errNoAddress = errors.New("the host has no address of this family")
