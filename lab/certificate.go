@@ -170,7 +170,7 @@ type pace struct {
 	time time.Duration
 }
 
-// out takes in a packet that was handed over at now; rate is the link's.
+// arrived takes in a packet that was handed over at now.
 func (p *pace) arrived(f link.Fate, now time.Duration) {
 	if p.known && f.Entered <= p.left && f.At-p.at == f.Left-p.left && now > p.out {
 		p.bits += float64(f.Size) * 8

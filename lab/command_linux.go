@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"net"
 	"os/exec"
 	"slices"
 	"sync"
@@ -29,6 +30,9 @@ func (c *Cmd) Start() error {
 	s := c.side
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return net.ErrClosed
+	}
 	err := s.run(func() error {
 		if s.init == nil {
 			p, err := startInit()
@@ -56,6 +60,9 @@ func (c *Cmd) Wait() error {
 	})
 	return c.result
 }
+
+// reap waits for a program that was killed.
+func (c *Cmd) reap() { _ = c.Wait() }
 
 // Run is exec.Cmd's.
 func (c *Cmd) Run() error {

@@ -98,6 +98,9 @@ func (c Config) Check() error {
 	if c.DNSDelay < 0 || c.DNSDelay > time.Minute {
 		return refused("DNS delay %v: want 0 to 1m", c.DNSDelay)
 	}
+	if c.Bound < 0 {
+		return refused("bound %v: want 0 or more", c.Bound)
+	}
 	var names []string
 	links := []link.Config{c.Up, c.Down}
 	for i, h := range c.hosts() {

@@ -24,7 +24,8 @@ func (s *Side) Dial(network, addr string) (net.Conn, error) {
 // DialContext connects from inside, as net.Dialer's does: it fits
 // http.Transport.DialContext. A host's name is looked up in the lab's own table,
 // which takes no time; what a look-up over the link costs, [Side.Resolver] shows.
-// Its addresses are tried one after the other, IPv4 first.
+// Its addresses are tried one after the other, IPv4 first; the error is that of the
+// first, or ctx's.
 func (s *Side) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	to, err := s.targets(network, addr)
 	if err != nil {
@@ -33,18 +34,17 @@ func (s *Side) DialContext(ctx context.Context, network, addr string) (net.Conn,
 	if !strings.HasPrefix(network, "tcp") {
 		return s.dialOther(ctx, network, to[0])
 	}
-	var errs []error
+	var first error
 	for _, t := range to {
 		c, err := s.connect(ctx, t)
 		if err == nil {
 			return c, nil
 		}
-		errs = append(errs, &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(t), Err: err})
+		if first == nil || ctx.Err() != nil {
+			first = &net.OpError{Op: "dial", Net: network, Addr: net.TCPAddrFromAddrPort(t), Err: err}
+		}
 	}
-	if len(errs) == 1 {
-		return nil, errs[0]
-	}
-	return nil, errors.Join(errs...)
+	return nil, first
 }
 
 // dialOther makes a connection that there is no need to wait for, as of UDP.
@@ -68,7 +68,7 @@ func (s *Side) targets(network, addr string) ([]netip.AddrPort, error) {
 	}
 	addrs := s.names.lookUp(host)
 	if a, err := netip.ParseAddr(host); err == nil {
-		addrs = []netip.Addr{a}
+		addrs = []netip.Addr{a.Unmap()}
 	}
 	if len(addrs) == 0 {
 		return nil, noHost(host)
@@ -100,7 +100,7 @@ func (s *Side) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error)
 	}
 	f := os.NewFile(uintptr(fd), to.String())
 	defer f.Close() // net.FileConn has a descriptor of its own
-	if err := awaitConnect(ctx, f); err != nil {
+	if err := s.awaitConnect(ctx, f); err != nil {
 		return nil, err
 	}
 	return net.FileConn(f)
@@ -109,9 +109,9 @@ func (s *Side) connect(ctx context.Context, to netip.AddrPort) (net.Conn, error)
 // beginConnect makes a socket in the namespace of the calling thread and sends its
 // SYN.
 func beginConnect(to netip.AddrPort) (int, error) {
-	family, sa := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()})
-	if to.Addr().Is6() && !to.Addr().Is4In6() {
-		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
+	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()})
+	if to.Addr().Is4() {
+		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -123,10 +123,11 @@ func beginConnect(to netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-// awaitConnect waits until a socket is connected, or ctx is done.
-func awaitConnect(ctx context.Context, f *os.File) error {
-	stop := context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+// awaitConnect waits until a socket is connected, ctx is done, or the lab is closed.
+func (s *Side) awaitConnect(ctx context.Context, f *os.File) error {
+	giveUp := func() { _ = f.SetDeadline(time.Unix(1, 0)) }
+	defer context.AfterFunc(ctx, giveUp)()
+	defer context.AfterFunc(s.open, giveUp)()
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return err
@@ -136,10 +137,15 @@ func awaitConnect(ctx context.Context, f *os.File) error {
 		done, result = connected(int(fd))
 		return done
 	})
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case s.open.Err() != nil:
+		return net.ErrClosed
+	case err != nil:
+		return err
 	}
-	return errors.Join(err, result)
+	return result
 }
 
 // connected reports whether connect(2) has come to an end, and to which.

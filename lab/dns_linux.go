@@ -23,25 +23,37 @@ type dnsServer struct {
 }
 
 func startDNS(s *Side, n *names) (*dnsServer, error) {
-	d := &dnsServer{names: n}
+	d := &dnsServer{names: n, done: make(chan error)}
 	addr := net.JoinHostPort(dnsAddr4.String(), "53")
 	packets, err := s.ListenPacket("udp", addr)
 	if err != nil {
 		return nil, err
 	}
-	streams, err := s.Listen("tcp", addr)
-	if err != nil {
+	if err := d.start(&dns.Server{PacketConn: packets}); err != nil {
 		return nil, errors.Join(err, packets.Close())
 	}
-	d.servers = []*dns.Server{{PacketConn: packets, Handler: d}, {Listener: streams, Handler: d}}
-	d.done = make(chan error, len(d.servers))
-	for _, srv := range d.servers {
-		started := make(chan struct{})
-		srv.NotifyStartedFunc = func() { close(started) }
-		go d.serve(srv)
-		<-started
+	streams, err := s.Listen("tcp", addr)
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	if err := d.start(&dns.Server{Listener: streams}); err != nil {
+		return nil, errors.Join(err, streams.Close(), d.close())
 	}
 	return d, nil
+}
+
+// start starts one of the servers, and returns when it answers.
+func (d *dnsServer) start(srv *dns.Server) error {
+	started := make(chan struct{})
+	srv.Handler, srv.NotifyStartedFunc = d, func() { close(started) }
+	go d.serve(srv)
+	select {
+	case <-started:
+		d.servers = append(d.servers, srv)
+		return nil
+	case err := <-d.done:
+		return err
+	}
 }
 
 func (d *dnsServer) serve(srv *dns.Server) { d.done <- srv.ActivateAndServe() }

@@ -21,14 +21,22 @@ func overlays() []overlay {
 	return []overlay{
 		{"/etc/resolv.conf", fmt.Sprintf("nameserver %v\nsearch .\noptions timeout:5 attempts:3\n", dnsAddr4)},
 		{"/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
+		// The socket of nscd, which looks names up outside: nobody listens at a file.
+		{"/run/nscd/socket", ""},
 		{"/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"},
 	}
 }
 
 // layFiles mounts the files in the mount namespace of the calling thread. What the
-// system has not, need not be covered.
+// system has not, need not be covered, but that without the first nobody asks the
+// lab's resolver.
 func layFiles() error {
 	scratch, err := firstDir("/run", "/tmp", "/mnt")
+	if err != nil {
+		return err
+	}
+	covered, err := openCovered() // now: they may be links to where scratch will be
+	defer closeAll(covered)
 	if err != nil {
 		return err
 	}
@@ -36,8 +44,8 @@ func layFiles() error {
 		return os.NewSyscallError("mount tmpfs", err)
 	}
 	var errs []error
-	for _, o := range overlays() {
-		if _, err := os.Stat(o.path); err != nil {
+	for i, o := range overlays() {
+		if covered[i] < 0 {
 			continue
 		}
 		from := filepath.Join(scratch, filepath.Base(o.path))
@@ -45,11 +53,37 @@ func layFiles() error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, os.NewSyscallError("mount over "+o.path, unix.Mount(from, o.path, "", unix.MS_BIND, "")))
+		at := fmt.Sprintf("/proc/self/fd/%d", covered[i])
+		errs = append(errs, os.NewSyscallError("mount over "+o.path, unix.Mount(from, at, "", unix.MS_BIND, "")))
 	}
 	// The mounts above keep the files: their folder may go.
 	errs = append(errs, os.NewSyscallError("umount", unix.Unmount(scratch, unix.MNT_DETACH)))
 	return errors.Join(errs...)
+}
+
+// openCovered opens what the overlays are to cover, in their order: -1 stands for
+// what is not there.
+func openCovered() ([]int, error) {
+	var fds []int
+	for _, o := range overlays() {
+		fd, err := unix.Open(o.path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			fd = -1
+		}
+		fds = append(fds, fd)
+	}
+	if fds[0] < 0 {
+		return fds, fmt.Errorf("there is no %s to put the lab's in the place of", overlays()[0].path)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			_ = unix.Close(fd) // nothing was written to it
+		}
+	}
 }
 
 func firstDir(paths ...string) (string, error) {

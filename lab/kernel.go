@@ -81,7 +81,7 @@ var words = []word{
 	numberWord("iw", "initial window in segments", func(k *Kernel) *int { return &k.InitialWindow }),
 	numberWord("mss", "largest segment in bytes", func(k *Kernel) *int { return &k.MSS }),
 	numberWord("rcvbuf", "receive buffer in bytes, fixed", func(k *Kernel) *int { return &k.ReceiveBuffer }),
-	{"ports", "range of the ports that connections come from, as in 40000-40200", setPorts, showPorts},
+	{"ports", "ports that connections come from, as in 40000-40200", setPorts, showPorts},
 	flagWord("nosack", "do without selective acknowledgements", func(k *Kernel) *bool { return &k.NoSACK }),
 	flagWord("notimestamps", "do without timestamps", func(k *Kernel) *bool { return &k.NoTimestamps }),
 	flagWord("quickack", "acknowledge each segment at once", func(k *Kernel) *bool { return &k.QuickACK }),
@@ -101,18 +101,27 @@ func KernelHelp() []KernelWord {
 	return all
 }
 
-// Set adds the settings of a text such as "cc=reno,iw=2,nosack".
+// Set adds the settings of a text such as "cc=reno,iw=2,nosack"; the empty text has
+// none. On an error k stays as it was.
 func (k *Kernel) Set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	with := *k
 	for word := range strings.SplitSeq(text, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(word), "=")
-		if err := k.setOne(name, value); err != nil {
+		if err := with.setOne(strings.TrimSpace(word)); err != nil {
 			return err
 		}
 	}
-	return k.Check()
+	if err := with.Check(); err != nil {
+		return err
+	}
+	*k = with
+	return nil
 }
 
-func (k *Kernel) setOne(name, value string) error {
+func (k *Kernel) setOne(text string) error {
+	name, value, _ := strings.Cut(text, "=")
 	var known []string
 	for _, w := range words {
 		if w.name != name {
@@ -120,7 +129,7 @@ func (k *Kernel) setOne(name, value string) error {
 			continue
 		}
 		if err := w.set(k, value); err != nil {
-			return refused("kernel setting %s=%s: %w", name, value, err)
+			return refused("kernel setting %q: %w", text, err)
 		}
 		return nil
 	}
@@ -195,7 +204,7 @@ func setPorts(k *Kernel, v string) error {
 	low, high, ok := strings.Cut(v, "-")
 	first, err1 := strconv.Atoi(low)
 	last, err2 := strconv.Atoi(high)
-	if !ok || err1 != nil || err2 != nil {
+	if !ok || err1 != nil || err2 != nil || first < 1 {
 		return errors.New("want a range such as 40000-40200")
 	}
 	k.FirstPort, k.LastPort = first, last

@@ -3,8 +3,13 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -24,8 +29,12 @@ type Lab struct {
 	dns     *dnsServer
 	kernels [2]map[string]string // by side
 	notes   []string
-	steal   stealCount
-	procs   procs
+	close   func() error
+
+	mu     sync.RWMutex
+	closed bool // guarded by mu; the relay may not be asked any more
+	steal  stealCount
+	procs  procs
 }
 
 // New makes a network. Its error is an *[Error] whose Need is set if no lab can be
@@ -34,31 +43,44 @@ func New(c Config) (*Lab, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if err := Available(); err != nil {
+	if err := permitted(); err != nil {
 		return nil, err
 	}
+	return newLabOn(c, os.DirFS("/proc"))
+}
+
+// newLabOn makes a network on the kernel that proc describes.
+func newLabOn(c Config, proc fs.FS) (*Lab, error) {
 	l := &Lab{config: c, steal: readSteal()}
-	if err := l.build(); err != nil {
+	l.close = sync.OnceValue(l.takeDown)
+	if err := l.build(proc); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
 // build makes everything, in order; Close takes away as much as was made.
-func (l *Lab) build() error {
-	off := ipv6Off(os.DirFS("/proc"))
-	if off != "" {
-		l.notes = append(l.notes, off)
-	}
+func (l *Lab) build(proc fs.FS) error {
 	n := new(names)
-	addrs := l.nameHosts(n, off == "")
 	var err error
 	if l.Client, err = newSide("client", n); err != nil {
-		return failed("namespace", err)
+		return err
 	}
 	if l.Server, err = newSide("server", n); err != nil {
-		return failed("namespace", err)
+		return err
 	}
+	var off string
+	err = l.Client.run(func() error {
+		off = ipv6Off(proc)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if off != "" {
+		l.note(off)
+	}
+	addrs := l.nameHosts(n, off == "")
 	l.Client.addrs = []netip.Addr{clientAddr4}
 	if off == "" {
 		l.Client.addrs = append(l.Client.addrs, clientAddr6)
@@ -71,6 +93,13 @@ func (l *Lab) build() error {
 	}
 	l.dns, err = startDNS(l.Server, n)
 	return failed("DNS server", err)
+}
+
+// note adds a sentence to Notes, unless it is there.
+func (l *Lab) note(text string) {
+	if !slices.Contains(l.notes, text) {
+		l.notes = append(l.notes, text)
+	}
 }
 
 // nameHosts gives every host its addresses; the DNS server is the last.
@@ -100,12 +129,15 @@ func (l *Lab) connect(addrs [][]netip.Addr, ipv6 bool) error {
 				return failed("tun", err)
 			}
 			if err := w.wire(); err != nil {
-				return failed("network", err)
+				return told("network", err)
 			}
 			if l.kernels[d], err = w.readBack(); err != nil {
-				return failed("kernel", err)
+				return told("kernel", err)
 			}
-			return failed("files", layFiles())
+			if err := layFiles(); err != nil {
+				l.note(fmt.Sprintf("programs inside do not find the lab's names: %v", err))
+			}
+			return nil
 		})
 		if err != nil {
 			return errors.Join(err, closeTuns(tuns))
@@ -123,7 +155,18 @@ func (l *Lab) connect(addrs [][]netip.Addr, ipv6 bool) error {
 	l.tap = newTap(l.config.Tap)
 	l.procs.take()
 	l.relay, err = newRelay(tuns, l.config.mtu(), p, l.tap, l.config.named())
-	return err
+	if err != nil {
+		return errors.Join(failed("link", err), closeTuns(tuns))
+	}
+	return nil
+}
+
+// told is failed, for what may be an Error already.
+func told(op string, err error) error {
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return failed(op, err)
 }
 
 func closeTuns(tuns [2]*tun) error {
@@ -138,8 +181,15 @@ func closeTuns(tuns [2]*tun) error {
 
 // Close ends every program inside, the links and the namespaces. It returns when
 // they are gone, and the Tap has been told everything. Sockets that were opened
-// inside are cut off, but theirs is the closing.
-func (l *Lab) Close() error {
+// inside are cut off, but theirs is the closing. A second Close returns what the
+// first did.
+func (l *Lab) Close() error { return l.close() }
+
+// takeDown takes away as much as was made.
+func (l *Lab) takeDown() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
 	var errs []error
 	for _, s := range []*Side{l.Client, l.Server} {
 		if s != nil {
@@ -149,10 +199,10 @@ func (l *Lab) Close() error {
 	errs = append(errs, l.dns.close())
 	if l.relay != nil {
 		errs = append(errs, l.relay.close())
-		l.procs.give()
 	} else {
 		l.tap.close()
 	}
+	l.procs.give()
 	for _, s := range []*Side{l.Client, l.Server} {
 		if s != nil {
 			s.close()
@@ -169,16 +219,36 @@ func (l *Lab) Notes() []string { return append([]string(nil), l.notes...) }
 // /proc/sys, and "route" for those of routes, as they were read back.
 func (l *Lab) Kernels() (client, server map[string]string) { return l.kernels[0], l.kernels[1] }
 
-// Counts are of the packets that have entered so far.
+// ask has the relay do something, which it does not once the lab is closed or a
+// device has failed: that is the error.
+func (l *Lab) ask(f func()) error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	done := false
+	l.relay.ask(func() {
+		f()
+		done = true
+	})
+	if !done {
+		return failed("link", l.relay.failure)
+	}
+	return nil
+}
+
+// Counts are of the packets that have entered so far; none once the lab is closed.
 func (l *Lab) Counts() (up, down Counts) {
-	l.relay.ask(func() { up, down = l.relay.ways[Up].counts(), l.relay.ways[Down].counts() })
+	_ = l.ask(func() { up, down = l.relay.ways[Up].counts(), l.relay.ways[Down].counts() })
 	return up, down
 }
 
-// Certificate says how exact the link was, from New until now.
+// Certificate says how exact the link was, from New until now. It must be asked for
+// before Close.
 func (l *Lab) Certificate() Certificate {
 	c := Certificate{Bound: l.config.bound(), Steal: l.steal.since()}
-	l.relay.ask(func() {
+	_ = l.ask(func() {
 		r := l.relay
 		c.Duration, c.Scheduling, c.Strays = r.now(), r.scheduling, r.strays
 		if r.tap != nil {
@@ -209,16 +279,14 @@ func (l *Lab) Quiet(ctx context.Context) error {
 	for {
 		var under int
 		var idle time.Duration
-		l.relay.ask(func() { under, idle = l.relay.pool.inUse(), l.relay.now()-l.relay.latest })
-		if under == 0 && idle >= still {
-			return nil
+		err := l.ask(func() { under, idle = l.relay.pool.inUse(), l.relay.now()-l.relay.latest })
+		if err != nil || under == 0 && idle >= still {
+			return err
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-l.relay.done:
-			return failed("link", l.relay.failure)
 		}
 	}
 }
@@ -230,7 +298,9 @@ const stillFor = 20 * time.Millisecond
 // another seed. What is under way is lost: wait for Quiet first.
 func (l *Lab) Renew(seed uint64) error {
 	var err error
-	l.relay.ask(func() { err = l.relay.renew(seed) })
+	if failure := l.ask(func() { err = l.relay.renew(seed) }); failure != nil {
+		return failure
+	}
 	return err
 }
 

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"math/bits"
 	"os"
 	"runtime"
 	"strconv"
@@ -17,10 +18,15 @@ import (
 // A stealCount is a reading of /proc/stat, in ticks of all CPUs together.
 type stealCount struct{ stolen, all float64 }
 
-// readSteal reads the first line: "cpu" and then the times, of which the eighth is
-// that which the host gave to others while this machine wanted to run: proc(5).
 func readSteal() stealCount {
 	text, _ := os.ReadFile("/proc/stat")
+	return parseSteal(text)
+}
+
+// parseSteal reads the first line of /proc/stat: "cpu" and then the times, of which
+// the eighth is that which the host gave to others while this machine wanted to run:
+// proc(5).
+func parseSteal(text []byte) stealCount {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	fields := strings.Fields(string(line))
 	var c stealCount
@@ -37,8 +43,9 @@ func readSteal() stealCount {
 }
 
 // since is the share that was stolen from then until now.
-func (c stealCount) since() float64 {
-	now := readSteal()
+func (c stealCount) since() float64 { return c.until(readSteal()) }
+
+func (c stealCount) until(now stealCount) float64 {
 	if now.all <= c.all {
 		return 0
 	}
@@ -90,7 +97,8 @@ const (
 )
 
 // Of each period the relay is sure to get its share, whoever else wants to run, and
-// no more. SCHED_FIFO would promise all of it; but a kernel that sees others starve
+// more while no other thread of its kind has a claim to it (SCHED_FLAG_RECLAIM).
+// SCHED_FIFO would promise all of it; but a kernel that sees others starve
 // takes the CPU away for 50 ms at a stretch (sched_rt_runtime_us, and since Linux
 // 6.12 the fair server).
 const (
@@ -104,7 +112,7 @@ const (
 func schedule(gentle bool) string {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	attr := unix.SchedAttr{
-		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_DEADLINE, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_DEADLINE, Flags: unix.SCHED_FLAG_RESET_ON_FORK | unix.SCHED_FLAG_RECLAIM,
 		Runtime: uint64(deadlineShare), Deadline: uint64(deadlinePeriod), Period: uint64(deadlinePeriod),
 	}
 	if gentle && unix.SchedSetAttr(0, &attr, 0) == nil {
@@ -119,22 +127,42 @@ func schedule(gentle bool) string {
 	return ordinary
 }
 
-// A waking learns how long a thread that sleeps takes to run again: 30 µs on a
-// machine that is busy, 150 µs on one whose CPUs have gone to sleep themselves. The
-// relay wakes so much earlier and looks at the clock until it is time.
-type waking struct{ usual time.Duration }
+// A waking learns how long a thread that sleeps takes to run again: 15 µs after a
+// sleep of 20 µs, 110 µs after one of 5 ms, when the CPU has gone to sleep itself.
+// The relay wakes so much earlier and looks at the clock until it is time.
+type waking [9]time.Duration // the usual, by wakingClass
 
 const (
-	mostUsual = 200 * time.Microsecond // bounds what the relay spends on looking at the clock
-	usualStep = 2 * time.Microsecond
+	mostUsual  = 200 * time.Microsecond // bounds what the relay spends on looking at the clock
+	firstUsual = 30 * time.Microsecond
+	usualStep  = 2 * time.Microsecond
 )
 
+func newWaking() (w waking) {
+	for i := range w {
+		w[i] = firstUsual
+	}
+	return w
+}
+
+// wakingClass sorts sleeps by their length, in powers of two from 64 µs on.
+func wakingClass(left time.Duration) int {
+	return min(bits.Len64(uint64(max(left, 0)/(64*time.Microsecond))), len(waking{})-1)
+}
+
+// sleep is how long to sleep if there is something to do in so long. At 0 it is too
+// soon for a sleep.
+func (w *waking) sleep(left time.Duration) time.Duration {
+	return max(left-w[wakingClass(left)], 0)
+}
+
 // learn takes in by how much a sleep was too long. Going up and down by equal steps,
-// usual becomes the median, which single long sleeps do not move.
-func (w *waking) learn(over time.Duration) {
-	if over > w.usual {
-		w.usual = min(w.usual+usualStep, mostUsual)
+// the usual becomes the median, which single long sleeps do not move.
+func (w *waking) learn(left, over time.Duration) {
+	usual := &w[wakingClass(left)]
+	if over > *usual {
+		*usual = min(*usual+usualStep, mostUsual)
 	} else {
-		w.usual = max(w.usual-usualStep, 0)
+		*usual = max(*usual-usualStep, 0)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -117,18 +118,33 @@ func (w wiring) quietIPv6() error {
 		setSysctl(dir+"accept_dad", "0"), setSysctl(dir+"router_solicitations", "0"))
 }
 
+// conveniences are settings without which a lab is no other network: some kernels,
+// and some user namespaces, have them not.
+var conveniences = []string{"net/ipv4/ping_group_range", "net/ipv4/ip_unprivileged_port_start"}
+
 // sysctls sets those of the namespace.
 func (w wiring) sysctls() error {
-	var errs []error
 	for _, s := range w.kernel.sysctls() {
-		errs = append(errs, setSysctl(s.name, s.value))
+		if err := setSysctl(s.name, s.value); err != nil && !slices.Contains(conveniences, s.name) {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 const sysctlRoot = "/proc/sys/"
 
+// setSysctl writes a setting of the calling thread's namespace. Containers often show
+// /proc/sys for reading alone: here, in a mount namespace of our own, that is undone.
 func setSysctl(name, value string) error {
+	err := os.WriteFile(sysctlRoot+name, []byte(value), 0)
+	if !errors.Is(err, unix.EROFS) {
+		return err
+	}
+	const flags = unix.MS_REMOUNT | unix.MS_BIND | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if unix.Mount("", sysctlRoot, "", flags, "") != nil {
+		return need(err, "%s is for reading alone: let the kernel's settings be changed (docker run --privileged)", sysctlRoot)
+	}
 	return os.WriteFile(sysctlRoot+name, []byte(value), 0)
 }
 
@@ -137,14 +153,16 @@ func sysctl(name string) string {
 	return strings.Join(strings.Fields(string(b)), " ")
 }
 
-// ipv6Off says why this kernel has no IPv6, or nothing if it has.
+// ipv6Off says why the calling thread's namespace has no IPv6, or nothing if it has.
 func ipv6Off(proc fs.FS) string {
-	b, err := fs.ReadFile(proc, "sys/net/ipv6/conf/all/disable_ipv6")
-	switch {
-	case err != nil:
-		return "the kernel has no IPv6: only IPv4 is used"
-	case strings.TrimSpace(string(b)) != "0":
-		return "IPv6 is switched off (net.ipv6.conf.all.disable_ipv6): only IPv4 is used"
+	for _, conf := range []string{"all", "default"} { // a new device has the latter's
+		b, err := fs.ReadFile(proc, "sys/net/ipv6/conf/"+conf+"/disable_ipv6")
+		switch {
+		case err != nil:
+			return "the kernel has no IPv6: only IPv4 is used"
+		case strings.TrimSpace(string(b)) != "0":
+			return "IPv6 is switched off (net.ipv6.conf." + conf + ".disable_ipv6): only IPv4 is used"
+		}
 	}
 	return ""
 }
@@ -155,7 +173,7 @@ func (w wiring) readBack() (map[string]string, error) {
 	got := make(map[string]string)
 	for _, s := range w.kernel.sysctls() {
 		got[s.name] = sysctl(s.name)
-		if want := strings.Join(strings.Fields(s.value), " "); got[s.name] != want {
+		if want := strings.Join(strings.Fields(s.value), " "); got[s.name] != want && !slices.Contains(conveniences, s.name) {
 			return got, refused("the kernel made %s of %s = %s", got[s.name], s.name, want)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type relay struct {
 	paths paths
 	flows *flows // nil if nobody wants to know
 	tap   *tap
+	out   [2]*bundle // of a direction: what is about to be handed over
 
 	entries uint64 // packets that entered
 	ways    [2]wayCount
@@ -37,8 +39,7 @@ type relay struct {
 	latest  time.Duration // when the latest packet entered or arrived
 	failure error         // of a device
 
-	asked      atomic.Int32
-	requests   chan func()
+	requests   requests
 	bell       int // an eventfd that interrupts the wait
 	stop       bool
 	scheduling string // of its thread
@@ -63,8 +64,10 @@ func newRelay(tuns [2]*tun, mtu int, p paths, t *tap, counted bool) (*relay, err
 	}
 	r := &relay{
 		start: time.Now(), tuns: tuns, paths: p, tap: t, bell: bell,
-		pool:     slots{size: vnetHeader + mtu},
-		requests: make(chan func()), done: make(chan struct{}),
+		pool: slots{size: vnetHeader + mtu},
+		out:  [2]*bundle{new(bundle), new(bundle)},
+		wake: newWaking(),
+		done: make(chan struct{}),
 	}
 	if counted || t != nil {
 		r.flows = new(flows)
@@ -79,16 +82,12 @@ func (r *relay) now() time.Duration { return time.Since(r.start) }
 // once the relay has ended.
 func (r *relay) ask(f func()) {
 	done := make(chan struct{})
-	r.asked.Add(1)
-	defer r.asked.Add(-1)
-	if _, err := unix.Write(r.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err != nil && err != unix.EAGAIN {
+	if !r.requests.add(func() { f(); close(done) }) {
 		return
 	}
-	select {
-	case r.requests <- func() { f(); close(done) }:
-		<-done
-	case <-r.done:
-	}
+	// A bell that cannot be rung has been rung already, and was not heard yet.
+	_, _ = unix.Write(r.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	<-done
 }
 
 // close ends the relay.
@@ -104,15 +103,14 @@ const readsAtOnce = 4
 
 func (r *relay) run() {
 	defer close(r.done)
+	defer r.requests.end()
 	runtime.LockOSThread() // and never unlocked: its priority is nobody else's
 	r.scheduling = schedule(r.paths.gentle())
 	for !r.stop && r.failure == nil {
 		busy := r.readAll(Up)
 		busy = r.readAll(Down) || busy
 		r.advance(r.now())
-		if r.asked.Load() > 0 {
-			r.answer()
-		}
+		r.requests.answer()
 		if !busy && !r.stop {
 			r.tap.flush()
 			r.wait()
@@ -184,6 +182,8 @@ func (r *relay) advance(now time.Duration) {
 			}
 		}
 	}
+	r.deliver(Up)
+	r.deliver(Down)
 }
 
 // earliest is the link of a group that has something to say first, and when; nil
@@ -217,33 +217,53 @@ func (r *relay) settle(h *hop, f link.Fate) {
 
 // pass sends a packet on, or ends its way.
 func (r *relay) pass(h *hop, f link.Fate, s *slot) {
-	w := &r.ways[h.dir]
 	if f.Drop != link.None {
+		r.deliver(h.dir) // so that the tap hears of both in order
+		w := &r.ways[h.dir]
 		w.drops[f.Drop]++
 		if h.shared {
 			w.pace.dropped()
 		}
-		r.end(h.dir, s, f, 0)
+		r.end(h.dir, s, &f, 0)
 		return
 	}
 	if next := s.host.after(h); next != nil {
 		r.through(next, s, f.At)
 		return
 	}
-	if err := r.tuns[1-h.dir].write(s); err != nil && r.failure == nil {
+	p := parcel{slot: s, hop: h, fate: f}
+	if b := r.out[h.dir]; b.takes(s, f.At) {
+		b.add(p)
+		return
+	}
+	r.deliver(h.dir)
+	r.out[h.dir].begin(p)
+}
+
+// deliver hands what has come to its end to the receiver's kernel.
+func (r *relay) deliver(d Direction) {
+	b := r.out[d]
+	if len(b.parcels) == 0 {
+		return
+	}
+	if err := b.write(r.tuns[1-d]); err != nil && r.failure == nil {
 		r.failure = err
 	}
-	now := r.now()
-	late := now - f.At
-	w.late.add(late)
-	if h.shared {
-		w.pace.arrived(f, now)
+	now, w := r.now(), &r.ways[d]
+	for i := range b.parcels {
+		p := &b.parcels[i]
+		late := now - p.fate.At
+		w.late.add(late)
+		if p.hop.shared {
+			w.pace.arrived(p.fate, now)
+		}
+		r.end(d, p.slot, &p.fate, late)
 	}
-	r.end(h.dir, s, f, late)
+	b.clear()
 }
 
 // end takes a packet's slot back and records its fate.
-func (r *relay) end(d Direction, s *slot, f link.Fate, late time.Duration) {
+func (r *relay) end(d Direction, s *slot, f *link.Fate, late time.Duration) {
 	r.latest = max(r.latest, f.At)
 	if r.tap != nil {
 		r.tap.add(Record{
@@ -255,16 +275,47 @@ func (r *relay) end(d Direction, s *slot, f link.Fate, late time.Duration) {
 	r.pool.put(s)
 }
 
-// answer does what was asked.
-func (r *relay) answer() {
-	for {
-		select {
-		case f := <-r.requests:
-			f()
-		default:
-			return
-		}
+// requests are what others ask of the relay.
+type requests struct {
+	waiting atomic.Bool // that there are some, to be seen without the mutex
+
+	mu    sync.Mutex
+	all   []func() // guarded by mu
+	ended bool     // guarded by mu: nobody answers any more
+}
+
+// add takes a request in; false if nobody will answer it.
+func (q *requests) add(f func()) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.ended {
+		q.all = append(q.all, f)
+		q.waiting.Store(true)
 	}
+	return !q.ended
+}
+
+// answer does what was asked so far.
+func (q *requests) answer() {
+	if !q.waiting.Load() {
+		return
+	}
+	q.mu.Lock()
+	all := q.all
+	q.all = nil
+	q.waiting.Store(false)
+	q.mu.Unlock()
+	for _, f := range all {
+		f()
+	}
+}
+
+// end answers for the last time.
+func (q *requests) end() {
+	q.mu.Lock()
+	q.ended = true
+	q.mu.Unlock()
+	q.answer()
 }
 
 // wait sleeps until a device has something, something is due, or somebody asks.
@@ -275,31 +326,27 @@ func (r *relay) wait() {
 		{Fd: int32(r.bell), Events: unix.POLLIN},
 	}
 	var timeout *unix.Timespec
+	var left, sleep time.Duration
+	began := r.now()
 	if at, ok := r.paths.next(); ok {
-		left := at - r.now() - r.wake.usual
-		if left <= 0 {
+		left = at - began
+		if sleep = r.wake.sleep(left); sleep == 0 {
 			return // it is due sooner than a sleep would end
 		}
-		t := unix.NsecToTimespec(int64(left))
+		t := unix.NsecToTimespec(int64(sleep))
 		timeout = &t
 	}
-	began := r.now()
 	n, err := unix.Ppoll(fds[:], timeout, nil)
 	if n == 0 && err == nil {
-		r.wake.learn(r.now() - began - time.Duration(timeout.Nano()))
+		r.wake.learn(left, r.now()-began-sleep)
 	}
 	if err != nil && err != unix.EINTR {
 		r.failure = os.NewSyscallError("ppoll", err)
 		return
 	}
-	if fds[2].Revents == 0 {
-		return
-	}
-	var count [8]byte
-	_, _ = unix.Read(r.bell, count[:]) // it is a bell: what it counts does not matter
-	if r.asked.Load() > 0 {
-		f := <-r.requests // whoever rang is about to say what for
-		f()
+	if fds[2].Revents != 0 {
+		var count [8]byte
+		_, _ = unix.Read(r.bell, count[:]) // it is a bell: what it counts does not matter
 	}
 }
 

@@ -26,13 +26,15 @@ type Side struct {
 	addrs []netip.Addr // of this side, IPv4 first
 	names *names       // of the hosts; written before anybody reads
 
-	jobs   chan job
-	done   chan struct{} // closed when the thread has ended
-	ending sync.Once
+	jobs  chan job
+	done  chan struct{}   // closed when the thread has ended
+	open  context.Context // until close
+	close func()          // ends the thread; it may be called again
 
 	mu      sync.Mutex
 	init    *initProcess // guarded by mu; nil until the first command
 	running []*Cmd       // guarded by mu; those started that nobody has waited for
+	ended   bool         // guarded by mu; no command may start any more
 }
 
 type job struct {
@@ -44,20 +46,42 @@ type job struct {
 // namespace of its own.
 func newSide(name string, n *names) (*Side, error) {
 	s := &Side{name: name, names: n, jobs: make(chan job), done: make(chan struct{})}
+	open, end := context.WithCancel(context.Background())
+	s.open, s.close = open, sync.OnceFunc(func() { s.finish(end) })
 	ready := make(chan error)
-	go s.thread(ready)
+	onThread(func() { s.thread(ready) })
 	if err := <-ready; err != nil {
+		end()
 		<-s.done
 		return nil, err
 	}
 	return s, nil
 }
 
-// thread is the side's own. It is never unlocked, so that it ends with its
-// goroutine: no other code may run in its namespaces.
+// onThread runs f in a goroutine on a thread of its own, which ends with f. That is
+// never the process's first thread: that one cannot end, and what it does to itself
+// others see as the process's own.
+func onThread(f func()) {
+	go func() {
+		runtime.LockOSThread() // and not unlocked, so that the thread ends
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return
+		}
+		defer runtime.UnlockOSThread()
+		locked := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(locked)
+			f()
+		}()
+		<-locked
+	}()
+}
+
+// thread is the side's own. No other code may run in its namespaces.
 func (s *Side) thread(ready chan<- error) {
 	defer close(s.done)
-	runtime.LockOSThread()
 	err := enterNamespaces()
 	ready <- err
 	if err != nil {
@@ -70,11 +94,11 @@ func (s *Side) thread(ready chan<- error) {
 
 func enterNamespaces() error {
 	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
-		return os.NewSyscallError("unshare", err)
+		return refusedNetwork(os.NewSyscallError("unshare", err))
 	}
 	// What is mounted here is to be seen here alone.
 	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	return os.NewSyscallError("mount --make-rprivate /", err)
+	return failed("namespace", os.NewSyscallError("mount --make-rprivate /", err))
 }
 
 // run does something on the side's thread.
@@ -89,6 +113,11 @@ func (s *Side) run(do func() error) error {
 	case e := <-err:
 		return e
 	case <-s.done:
+	}
+	select { // the job may have been the last but one
+	case e := <-err:
+		return e
+	default:
 		return net.ErrClosed
 	}
 }
@@ -98,28 +127,25 @@ func (s *Side) run(do func() error) error {
 func (s *Side) endCommands() error {
 	s.mu.Lock()
 	p, running := s.init, slices.Clone(s.running)
-	s.init = nil
+	s.init, s.ended = nil, true
 	s.mu.Unlock()
 	if p == nil {
 		return nil
 	}
 	err := p.kill()
 	for _, c := range running {
-		_ = c.Wait() // it says that it was killed
+		// Not here: what is copied to its standard input may be somebody's who never
+		// ends.
+		go c.reap()
 	}
 	p.wait()
 	return err
 }
 
-// close ends the thread. Sockets that are still open keep the namespace alive
-// until they are closed.
-func (s *Side) close() {
-	s.ending.Do(func() { go s.finish() })
-	<-s.done
-}
-
-// finish lets the thread end after the jobs that wait for it.
-func (s *Side) finish() {
+// finish ends the thread, and what waits for an answer from inside. Sockets that are
+// still open keep the namespace alive until they are closed.
+func (s *Side) finish(end func()) {
+	end()
 	_ = s.run(func() error { runtime.Goexit(); return nil })
 }
 

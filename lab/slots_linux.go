@@ -27,14 +27,9 @@ type slot struct {
 // packet is the IP packet.
 func (s *slot) packet() []byte { return s.buf[vnetHeader:s.n] }
 
-// vnet writes the header before the packet, which is yet to be appended.
-func (s *slot) vnet(v vnet) {
-	b, n := s.buf, binary.NativeEndian
-	b[0], b[1] = v.flags, v.kind
-	n.PutUint16(b[2:], v.headerLen)
-	n.PutUint16(b[4:], v.segment)
-	n.PutUint16(b[6:], v.sumStart)
-	n.PutUint16(b[8:], v.sumOffset)
+// begin writes the header before the packet, which is yet to be appended.
+func (s *slot) begin(v vnet) {
+	v.put(s.buf)
 	s.n = vnetHeader
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // A Record is what became of one packet. Every packet that entered has one, and
-// each copy that a link made of it another.
+// each copy that a link made of it another; not so what is under way when the lab is
+// renewed or closed.
 type Record struct {
 	// Seq is the ordinal of the packet's entry among those of both directions, from
 	// 1. Records come in the order of their ends, not of Seq.

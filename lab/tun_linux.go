@@ -13,7 +13,8 @@ import (
 // The device at one end of the link. The kernel hands over TCP's segments as they
 // leave the socket, up to 64 KiB in one piece with a virtio header that says how
 // to cut it (TSO), which the kernel would otherwise do itself one step before the
-// device. Cut here, it is the same packets at a fraction of the system calls.
+// device. Cut here, it is the same packets at a fraction of the system calls. On the
+// other side a bundle goes the way back.
 
 const (
 	tunDevice = "/dev/net/tun"
@@ -29,13 +30,19 @@ type tun struct {
 	piece [maxPiece]byte // what was read last
 }
 
-// openTun makes a device in the network namespace of the calling thread.
-func openTun() (*tun, error) {
+// offload is what the kernel leaves to whoever reads the device: checksums, and to
+// cut TCP's segments.
+const offload = unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
+
+// openTun makes the device of a side in the network namespace of the calling thread.
+func openTun() (*tun, error) { return makeTun(tunName, offload) }
+
+func makeTun(name string, offload int) (*tun, error) {
 	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: tunDevice, Err: err}
 	}
-	ifr, err := unix.NewIfreq(tunName)
+	ifr, err := unix.NewIfreq(name)
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
@@ -43,7 +50,6 @@ func openTun() (*tun, error) {
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
 		return nil, errors.Join(os.NewSyscallError("TUNSETIFF", err), unix.Close(fd))
 	}
-	offload := unix.TUN_F_CSUM | unix.TUN_F_TSO4 | unix.TUN_F_TSO6
 	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offload); err != nil {
 		return nil, errors.Join(os.NewSyscallError("TUNSETOFFLOAD", err), unix.Close(fd))
 	}
@@ -65,6 +71,16 @@ const needsSum = 1
 func readVnet(b []byte) vnet {
 	n := binary.NativeEndian
 	return vnet{b[0], b[1], n.Uint16(b[2:]), n.Uint16(b[4:]), n.Uint16(b[6:]), n.Uint16(b[8:])}
+}
+
+// put writes the header to the beginning of b.
+func (v vnet) put(b []byte) {
+	n := binary.NativeEndian
+	b[0], b[1] = v.flags, v.kind
+	n.PutUint16(b[2:], v.headerLen)
+	n.PutUint16(b[4:], v.segment)
+	n.PutUint16(b[6:], v.sumStart)
+	n.PutUint16(b[8:], v.sumOffset)
 }
 
 // read takes one piece from the device and calls each for every packet in it,
@@ -100,7 +116,7 @@ func cut(v vnet, b []byte, pool *slots, each func(*slot)) {
 	for at := head; at < len(b); at += int(v.segment) {
 		end := min(at+int(v.segment), len(b))
 		s := pool.empty()
-		s.vnet(vnet{flags: needsSum, sumStart: v.sumStart, sumOffset: v.sumOffset})
+		s.begin(vnet{flags: needsSum, sumStart: v.sumStart, sumOffset: v.sumOffset})
 		s.n += copy(s.buf[s.n:], b[:head])
 		s.n += copy(s.buf[s.n:], b[at:end])
 		p := s.packet()
@@ -136,9 +152,9 @@ func setLengths(p []byte, tcp int, id uint16) {
 	binary.BigEndian.PutUint16(p[tcp+16:], packet.Fold(pseudo))
 }
 
-// write hands a packet to the kernel behind the device.
-func (t *tun) write(s *slot) error {
-	_, err := ignoringEINTR(func() (int, error) { return unix.Write(t.fd, s.buf[:s.n]) })
+// write hands a packet, with its vnet header, to the kernel behind the device.
+func (t *tun) write(b []byte) error {
+	_, err := ignoringEINTR(func() (int, error) { return unix.Write(t.fd, b) })
 	if err != nil {
 		return os.NewSyscallError("write "+tunName, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 )
 
 // listen opens as many listeners as there are origins. Those that the caller
@@ -58,9 +59,9 @@ func closeAll(listeners []net.Listener) error {
 
 // base is the base URL of the origin that listens at addr.
 func (c Config) base(addr net.Addr) string {
-	scheme := "http://"
+	scheme, usual := "http://", "80"
 	if c.TLS {
-		scheme = "https://"
+		scheme, usual = "https://", "443"
 	}
 	host, port := c.Host, ""
 	if tcp, ok := addr.(*net.TCPAddr); ok {
@@ -72,8 +73,11 @@ func (c Config) base(addr net.Addr) string {
 			}
 		}
 	}
-	if port == "" { // a listener of another kind names itself
+	switch {
+	case port == "": // a listener of another kind names itself
 		return scheme + addr.String()
+	case port == usual:
+		return scheme + strings.TrimSuffix(net.JoinHostPort(host, ""), ":")
 	}
 	return scheme + net.JoinHostPort(host, port)
 }

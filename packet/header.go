@@ -114,14 +114,14 @@ func decode6(b []byte) (Header, error) {
 	h := Header{Version: 6, Protocol: b[6], Transport: ipv6Header, End: end}
 	src, dst := netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
 	first := true
-	for h.extends() {
+	for first && h.extends() { // behind the header of a later fragment, there is data
 		rest := b[h.Transport:end]
 		if len(rest) < 8 {
 			return Header{}, damaged("IPv6", "an extension header of %d bytes", len(rest))
 		}
 		size := 8 + int(rest[1])*8
 		if h.Protocol == fragment {
-			size, first = 8, first && binary.BigEndian.Uint16(rest[2:])&^7 == 0
+			size, first = 8, binary.BigEndian.Uint16(rest[2:])&^7 == 0
 		}
 		if size > len(rest) {
 			return Header{}, damaged("IPv6", "an extension header of %d bytes, of which %d are here", size, len(rest))

@@ -76,7 +76,7 @@ type command struct {
 
 // commands returns every command, in the order in which help lists them.
 func commands() []*command {
-	return []*command{getCommand(), compareCommand(), serveCommand(), versionCommand()}
+	return []*command{getCommand(), compareCommand(), serveCommand(), labCommand(), versionCommand()}
 }
 
 // A usageError is a mistake in how linger was called.
@@ -124,9 +124,12 @@ func (c *command) start(ctx context.Context, e *env, args []string) error {
 // exitCode tells an error and turns it into an exit code.
 func exitCode(e *env, c *command, err error) int {
 	var u usageError
+	var passed exitError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &passed):
+		return int(passed)
 	case errors.As(err, &u):
 		fmt.Fprintf(e.stderr, "linger %s: %v; linger help %s tells more%s\n", c.name, err, c.name, hintLine(err))
 		return exitUsage

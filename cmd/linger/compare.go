@@ -1,18 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
 	"github.com/lingerhttp/linger"
-	"github.com/lingerhttp/linger/origin"
-	"github.com/lingerhttp/linger/page"
+	"github.com/lingerhttp/linger/lab"
 	"github.com/lingerhttp/linger/report"
 )
 
@@ -20,72 +20,147 @@ import (
 type compareFlags struct {
 	clientFlags
 	siteFlags
+	linkFlags
 	strategies []string
 	rounds     int
+	sweep      string
 	html       string
 	json       bool
 }
 
 // How often a page is fetched with each strategy unless told otherwise. From 6
 // rounds on a median has a confidence interval of 95 %. Another's server is
-// spared.
+// spared; on an emulated link a fetch takes seconds, and rounds differ little.
 const (
 	roundsElsewhere = 10
-	roundsBuiltIn   = 30
+	roundsLoopback  = 30
+	roundsLink      = 6
+	roundsSweep     = 4
 )
 
 func compareCommand() *command {
 	f := &compareFlags{}
 	fs := pflag.NewFlagSet("compare", pflag.ContinueOnError)
 	fs.StringSliceVar(&f.strategies, "strategies", nil, "compare these, `A,B,...`; the first is what ratios stand against (default: all six)")
-	fs.IntVarP(&f.rounds, "rounds", "n", 0, "fetch the page this often with each strategy, in turn (default: 10, the built-in site 30)")
+	fs.IntVarP(&f.rounds, "rounds", "n", 0, "fetch the page this often with each strategy, in turn (default: 6 over a link, 10 from a URL)")
+	fs.StringVar(&f.sweep, "sweep", "", "compare over each link of a grid: `PARAMETER=VALUES[,...]`, such as rtt=20ms..300ms,down=1mbit..100mbit")
 	fs.StringVar(&f.html, "html", "", "write the comparison as one HTML `FILE`")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object instead of text")
 	f.clientFlags.register(fs)
 	f.siteFlags.register(fs)
+	f.linkFlags.register(fs, defaultProfile)
 	return &command{
 		name:  "compare",
 		args:  "[URL]",
 		short: "Fetch a page under several strategies and say which is faster, and why",
 		long: `
-Without a URL it serves the built-in site itself; --site, --tls and --fault are
-for that. Each fetch begins without a connection. One fetch that is not counted
-goes first. Times are medians with a 95 % confidence interval; ~ marks a
-difference that may be chance (Mann-Whitney U test, p ≥ 0.05).
+Without a URL it serves the built-in site itself, across an emulated link: that
+of --profile, or what the flags of a link make of it. --profile none does
+without, on loopback, where there is no round trip and every strategy looks
+alike. --site, --tls and --fault are for the built-in site. Each fetch begins
+without a connection, and each strategy of a round with the same seed. Times are
+medians with a 95 % confidence interval; ~ marks a difference that may be chance
+(Mann-Whitney U test, p ≥ 0.05).
 
-` + faultTable(),
+--sweep takes one or two parameters of rtt, down, up and loss; VALUES is a range
+A..B, in 4 steps, A..B/N in N, or a list A:B:C.
+
+` + faultTable() + "\n" + kernelTable(),
 		flags: fs,
 		run:   f.run,
 	}
 }
 
 func (f *compareFlags) run(ctx context.Context, e *env, args []string) error {
+	if f.sweep != "" {
+		return f.runSweep(ctx, e, args)
+	}
 	m, err := f.plan(args)
 	if err != nil {
 		return err
 	}
+	if m.place, err = f.choosePlace(e, args); err != nil {
+		return err
+	}
+	m.times = f.times(args, m.place)
 	html, err := create(f.html)
 	if err != nil {
 		return err
 	}
-	if m.url == "" {
-		srv, err := f.serve(m)
-		if err != nil {
-			return err
-		}
-		defer srv.Close()
+	if e.live {
+		m.progress = e.roundOf(m.times)
 	}
-	if err := m.measure(ctx, e); err != nil {
+	err = m.measure(ctx)
+	if e.live {
+		report.ClearLive(e.stderr)
+	}
+	if err != nil {
 		return pageError(err)
 	}
 	c := comparisonOf(m)
+	c.Site = f.siteName(args)
 	if err := writeFile(html, c.WriteHTML); err != nil {
 		return err
 	}
 	if err := f.show(e, c); err != nil {
 		return err
 	}
-	return m.tell(e.stderr)
+	return errors.Join(m.tell(e.stderr), f.late(m.certificate()))
+}
+
+// roundOf tells a terminal which fetch is under way.
+func (e *env) roundOf(times int) func(int, string) {
+	var mu sync.Mutex // rounds may run beside each other
+	return func(round int, strategy string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(e.stderr, "\r\x1b[Kround %d of %d: %s", round+1, times, strategy)
+	}
+}
+
+// siteName is what a report calls what was fetched.
+func (f *compareFlags) siteName(args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return f.site
+}
+
+// choosePlace says where the page is fetched: at the URL, or else over a link where
+// one can be made.
+func (f *compareFlags) choosePlace(e *env, args []string) (place, error) {
+	switch {
+	case len(args) == 1:
+		return elsewhere(webAddress(args[0])), nil
+	case f.profile == noProfile:
+		return f.loopback(), nil
+	}
+	if err := lab.Rootless(); err != nil {
+		if f.linkFlags.given() {
+			return place{}, err
+		}
+		fmt.Fprintf(e.stderr, "linger compare: %v\n  so this is loopback, which has no round trip\n", err)
+		return f.loopback(), nil
+	}
+	p, err := f.link()
+	if err != nil {
+		return place{}, err
+	}
+	c, err := f.labConfig(p)
+	return f.overLink(c, f.describe(p)), err
+}
+
+// times is how often each strategy fetches the page.
+func (f *compareFlags) times(args []string, p place) int {
+	switch {
+	case f.rounds > 0:
+		return f.rounds
+	case len(args) == 1:
+		return roundsElsewhere
+	case p.link != "":
+		return roundsLink
+	}
+	return roundsLoopback
 }
 
 func (f *compareFlags) show(e *env, c *report.Comparison) error {
@@ -95,34 +170,23 @@ func (f *compareFlags) show(e *env, c *report.Comparison) error {
 	return c.WriteText(e.stdout, e.out)
 }
 
-// A measurement is what a comparison will do and, later, what it saw.
-type measurement struct {
-	client     *client
-	options    page.Options
-	flags      *compareFlags
-	strategies []linger.Strategy
-	site, url  string
-	times      int            // how often each strategy fetches the page
-	rounds     [][]*page.Page // by strategy
-}
-
 // plan turns flags into a measurement.
 func (f *compareFlags) plan(args []string) (*measurement, error) {
-	m := &measurement{flags: f}
+	m := &measurement{seed: f.seed}
 	switch {
 	case len(args) > 1:
 		return nil, usagef("want one URL, or none for the built-in site")
 	case len(args) == 1 && (f.tls || f.faults.String() != "" || f.site != "modern"):
 		return nil, usagef("--site, --tls and --fault are for the built-in site: leave out the URL")
-	case len(args) == 1:
-		m.url, m.site = webAddress(args[0]), args[0]
+	case len(args) == 1 && f.linkFlags.given():
+		return nil, usagef("a link is for the built-in site: leave out the URL, or the flags of the link; linger lab runs other servers")
+	case f.profile == noProfile && f.linkFlags.given():
+		if others := f.linkFlags.others(); others != "" {
+			return nil, usagef("--profile none has no link: leave out --%s", others)
+		}
 	}
 	if f.rounds < 0 {
 		return nil, usagef("--rounds counts from 1")
-	}
-	m.times = cmp.Or(f.rounds, roundsElsewhere)
-	if m.url == "" {
-		m.times = cmp.Or(f.rounds, roundsBuiltIn)
 	}
 	var err error
 	if m.client, err = f.client(); err != nil {
@@ -145,67 +209,6 @@ func (f *compareFlags) plan(args []string) (*measurement, error) {
 		m.strategies = append(m.strategies, s)
 	}
 	return m, nil
-}
-
-// serve starts the built-in site and points the measurement at it.
-func (f *compareFlags) serve(m *measurement) (*origin.Server, error) {
-	cfg, err := f.config()
-	if err != nil {
-		return nil, err
-	}
-	srv, err := origin.Start(cfg)
-	if err != nil {
-		return nil, err
-	}
-	m.site, m.url = cfg.Site.Name, srv.URL()
-	if f.tls {
-		m.client.tls.RootCAs = srv.CertPool()
-	}
-	return srv, nil
-}
-
-// measure fetches the page, in rounds of all strategies. Each round begins with
-// another one, so that none always follows the same.
-func (m *measurement) measure(ctx context.Context, e *env) error {
-	n := len(m.strategies)
-	m.rounds = make([][]*page.Page, n)
-	if e.live {
-		defer report.ClearLive(e.stderr)
-	}
-	if _, err := m.fetch(ctx, 0); err != nil {
-		return err
-	}
-	for round := range m.times {
-		for i := range n {
-			at := (round + i) % n
-			if e.live {
-				fmt.Fprintf(e.stderr, "\r\x1b[Kround %d of %d: %s", round+1, m.times, m.strategies[at].Name)
-			}
-			p, err := m.fetch(ctx, at)
-			if err != nil {
-				return err
-			}
-			m.rounds[at] = append(m.rounds[at], p)
-		}
-	}
-	return nil
-}
-
-// fetch loads the page once, on new connections. The error is of what stops the
-// measurement: objects that failed are in the page.
-func (m *measurement) fetch(ctx context.Context, at int) (*page.Page, error) {
-	if m.flags.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, m.flags.timeout)
-		defer cancel()
-	}
-	t := m.client.transport(m.strategies[at])
-	defer t.Close()
-	p, err := page.Load(ctx, t, m.url, m.options)
-	if err != nil && len(p.Exchanges()) > 0 && context.Cause(ctx) == context.DeadlineExceeded {
-		return p, nil // --timeout: its objects have failed, and say so
-	}
-	return p, err
 }
 
 // tell prints what failed, each thing once with the strategies that met it, and
@@ -238,7 +241,7 @@ func (m *measurement) tell(w io.Writer) error {
 	return nil
 }
 
-func failuresOf(pages []*page.Page) []report.Failure {
+func failuresOf(pages []*visit) []report.Failure {
 	var all []report.Failure
 	for _, p := range pages {
 		for _, o := range p.Objects {

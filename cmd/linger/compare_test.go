@@ -28,7 +28,7 @@ func TestInterruptedComparison(t *testing.T) {
 	defer cancel()
 	stderr := &interrupter{press: cancel}
 	e := &env{stdout: &bytes.Buffer{}, stderr: stderr, now: time.Now, live: true}
-	if code := run(ctx, e, []string{"compare", "--site", "classic", "--strategies", "serial"}); code != exitFailure {
+	if code := run(ctx, e, []string{"compare", "--profile", "none", "--site", "classic", "--strategies", "serial"}); code != exitFailure {
 		t.Errorf("exit code %d", code)
 	}
 	_, after, ok := strings.Cut(stderr.String(), "round 1 of 30: serial")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lingerhttp/linger/lab"
 )
 
 // A transcript is a command in a document, and what is printed under it.
@@ -78,7 +80,16 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
+// needsLab reports whether a command makes a network.
+func (tr transcript) needsLab() bool {
+	return strings.HasPrefix(tr.command, "lab ") && tr.command != "lab profiles" || strings.HasPrefix(tr.command, "compare") && !strings.Contains(tr.command, "--profile none")
+}
+
 func (tr transcript) run(t *testing.T) {
+	if err := lab.Available(); err != nil && tr.needsLab() {
+		t.Logf("%s: linger %s is not run: %v", tr.file, tr.command, err)
+		return
+	}
 	var out, errs bytes.Buffer
 	e := &env{stdout: &out, stderr: &errs, now: time.Now}
 	if code := run(context.Background(), e, strings.Fields(tr.command)); code != exitOK {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/lingerhttp/linger/lab"
 	"github.com/lingerhttp/linger/origin"
 )
 
@@ -20,6 +21,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"origin": startOrigin},
+		// [lab] holds where a lab can be made.
+		Condition: func(cond string) (bool, error) { return cond == "lab" && lab.Available() == nil, nil },
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/perf/benchmath"
@@ -17,7 +18,10 @@ const confidence = 0.95
 
 // comparisonOf turns what was measured into what is reported.
 func comparisonOf(m *measurement) *report.Comparison {
-	c := &report.Comparison{Site: m.site, Rounds: m.times}
+	c := &report.Comparison{Rounds: m.times, Link: m.place.link}
+	if cert := m.certificate(); cert != nil {
+		c.Certificate, c.Late = strings.Split(cert.String(), "\n"), cert.Late
+	}
 	for i, s := range m.strategies {
 		c.Rows = append(c.Rows, rowOf(s.Name, m.rounds[i]))
 	}
@@ -37,13 +41,13 @@ func sampleOf(times []float64) *benchmath.Sample {
 
 // rowOf sums the rounds of one strategy up. Counts and sums are those of the
 // median round each; failures those of the worst.
-func rowOf(name string, pages []*page.Page) report.Row {
+func rowOf(name string, pages []*visit) report.Row {
 	row := report.Row{Strategy: name}
 	totals := make([]timeline.Totals, len(pages))
 	for i, p := range pages {
 		totals[i] = timeline.Sum(p.Exchanges())
-		row.Times = append(row.Times, milliseconds(timeOf(p, totals[i])))
-		row.Failed = max(row.Failed, failed(p))
+		row.Times = append(row.Times, milliseconds(timeOf(p.Page, totals[i])))
+		row.Failed = max(row.Failed, failed(p.Page))
 	}
 	sum := benchmath.AssumeNothing.Summary(sampleOf(row.Times), confidence)
 	row.Time = report.Interval{Median: sum.Center, Low: sum.Lo, High: sum.Hi}
@@ -63,8 +67,36 @@ func rowOf(name string, pages []*page.Page) report.Row {
 	row.HandshakeShare = of(func(t timeline.Totals) float64 { return share(t.Handshake(), t) })
 	row.QueueShare = of(func(t timeline.Totals) float64 { return share(t.Phases[timeline.Queue], t) })
 	row.LayoutKnown = layoutKnown(pages)
+	row.Wire = wireOfRounds(pages)
 	row.Sample = pages[nearest(row.Times, row.Time.Median)].Exchanges()
 	return row
+}
+
+// wireOfRounds is what passed in the median round, each count for itself; nil where
+// nobody counted.
+func wireOfRounds(visits []*visit) *report.Wire {
+	if visits[0].wire == nil {
+		return nil
+	}
+	of := func(get func(*report.Wire) int64) int64 {
+		values := make([]float64, len(visits))
+		for i, v := range visits {
+			values[i] = float64(get(v.wire))
+		}
+		return int64(median(values))
+	}
+	w := &report.Wire{
+		PacketsUp:   of(func(w *report.Wire) int64 { return w.PacketsUp }),
+		PacketsDown: of(func(w *report.Wire) int64 { return w.PacketsDown }),
+		BytesUp:     of(func(w *report.Wire) int64 { return w.BytesUp }),
+		BytesDown:   of(func(w *report.Wire) int64 { return w.BytesDown }),
+		Payload:     of(func(w *report.Wire) int64 { return w.Payload }),
+		Dropped:     of(func(w *report.Wire) int64 { return w.Dropped }),
+	}
+	if bytes := w.BytesUp + w.BytesDown; bytes > 0 {
+		w.Overhead = 1 - float64(w.Payload)/float64(bytes)
+	}
+	return w
 }
 
 // timeOf is how long a page took; if it never was complete, how long it was
@@ -87,7 +119,7 @@ func failed(p *page.Page) int {
 }
 
 // layoutKnown is the median of that moment in ms, −1 if a round never reached it.
-func layoutKnown(pages []*page.Page) float64 {
+func layoutKnown(pages []*visit) float64 {
 	values := make([]float64, len(pages))
 	for i, p := range pages {
 		if p.Moments.LayoutKnown < 0 {

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/lingerhttp/linger/lab"
+	"github.com/lingerhttp/linger/origin"
+)
+
+// What stands on the server side of a lab.
+
+// startServer starts the built-in site, or the program of --server. It returns the
+// environment in which a client trusts it, and a function that ends it.
+func (f *labFlags) startServer(ctx context.Context, e *env, l *lab.Lab) (trust []string, stop func() error, err error) {
+	if f.server != "" {
+		return nil, func() error { return nil }, f.startProgram(ctx, e, l)
+	}
+	cfg, err := f.siteFlags.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	srv, err := serveIn(l, cfg, f.names)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !f.tls {
+		return nil, srv.Close, nil
+	}
+	dir, err := os.MkdirTemp("", "linger-lab-")
+	if err != nil {
+		return nil, nil, errors.Join(err, srv.Close())
+	}
+	stop = func() error { return errors.Join(srv.Close(), os.RemoveAll(dir)) }
+	file := filepath.Join(dir, "cert.pem")
+	if err := os.WriteFile(file, srv.CertPEM(), 0o644); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return []string{"SSL_CERT_FILE=" + file, "CURL_CA_BUNDLE=" + file}, stop, nil
+}
+
+// serveIn serves a site on the first host of a lab: its first origin at the port of
+// its scheme, a second one at the next.
+func serveIn(l *lab.Lab, cfg origin.Config, names []string) (*origin.Server, error) {
+	first := 80
+	if cfg.TLS {
+		first = 443
+	}
+	for i := range cfg.Site.Origins {
+		listener, err := l.Server.Listen("tcp", net.JoinHostPort("", strconv.Itoa(first+i)))
+		if err != nil {
+			for _, other := range cfg.Listeners {
+				err = errors.Join(err, other.Close())
+			}
+			return nil, err
+		}
+		cfg.Listeners = append(cfg.Listeners, listener)
+	}
+	cfg.Host, cfg.Names = lab.DefaultName, names
+	return origin.Start(cfg)
+}
+
+// serverPatience is how long a program of --server may take until it listens.
+const serverPatience = 10 * time.Second
+
+// startProgram runs the program of --server until the lab ends, and returns when it
+// listens.
+func (f *labFlags) startProgram(ctx context.Context, e *env, l *lab.Lab) error {
+	cmd := l.Server.Command(ctx, "sh", "-c", f.server)
+	cmd.Stdout, cmd.Stderr = e.stderr, e.stderr
+	cmd.Env = insideEnv(os.Environ())
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("--server: %w", err)
+	}
+	ended := make(chan error, 1)
+	go waitFor(cmd, ended)
+	patience := time.NewTimer(serverPatience)
+	defer patience.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if up, err := listensOnWeb(l.Server); up || err != nil {
+			return err
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("--server %q ended before it listened on port 80 or 443: %w", f.server, err)
+			}
+			ended = nil // what it left in the background may still come up
+		case <-tick.C:
+		case <-patience.C:
+			return fmt.Errorf("--server %q did not listen on port 80 or 443 within %v", f.server, serverPatience)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// waitFor tells how a program ends.
+func waitFor(cmd *lab.Cmd, ended chan<- error) { ended <- cmd.Wait() }
+
+func listensOnWeb(s *lab.Side) (bool, error) {
+	for _, port := range []int{80, 443} {
+		if up, err := s.Listens(port); up || err != nil {
+			return up, err
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/lingerhttp/linger"
+	"github.com/lingerhttp/linger/lab"
+	"github.com/lingerhttp/linger/page"
+	"github.com/lingerhttp/linger/report"
+)
+
+// Fetching a page again and again. Rounds are the unit: in one, each strategy has
+// its turn, at one site, with the same seed. Where a place can have several sites at
+// once, rounds run beside each other.
+
+// A measurement is what a comparison will do and, later, what it saw.
+type measurement struct {
+	client     *client
+	options    page.Options
+	strategies []linger.Strategy
+	place      place
+	times      int // how often each strategy fetches the page
+	seed       uint64
+	progress   func(round int, strategy string) // nil: nobody wants to know
+
+	rounds       [][]*visit // by strategy
+	certificates []lab.Certificate
+}
+
+// A visit is one fetch of the page.
+type visit struct {
+	*page.Page
+	wire *report.Wire // nil where nobody counts packets
+}
+
+// measure has each strategy fetch the page as often as planned.
+func (m *measurement) measure(ctx context.Context) error {
+	m.rounds = make([][]*visit, len(m.strategies))
+	for i := range m.rounds {
+		m.rounds[i] = make([]*visit, m.times)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &work{m: m, cancel: cancel}
+	for range min(m.place.atOnce, m.times) {
+		w.workers.Add(1)
+		go w.run(ctx)
+	}
+	w.workers.Wait()
+	return w.err
+}
+
+// work is the rounds of a measurement that are still to be done.
+type work struct {
+	m       *measurement
+	cancel  context.CancelFunc // ends the others when something failed
+	workers sync.WaitGroup
+
+	mu    sync.Mutex
+	begun int   // guarded by mu; rounds
+	err   error // guarded by mu; what failed first
+}
+
+// run does rounds at a site of its own until none is left.
+func (w *work) run(ctx context.Context) {
+	defer w.workers.Done()
+	if err := w.rest(ctx); err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.err == nil {
+			w.err = err
+		}
+		w.cancel()
+	}
+}
+
+func (w *work) rest(ctx context.Context) (err error) {
+	s, err := w.m.place.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close(s)) }()
+	if w.m.place.warmUp {
+		if _, err := w.m.fetch(ctx, s, 0, 0); err != nil {
+			return err
+		}
+	}
+	for {
+		round, ok := w.take()
+		if !ok {
+			return nil
+		}
+		if err := w.m.round(ctx, s, round); err != nil {
+			return err
+		}
+	}
+}
+
+// take is the next round that nobody has begun.
+func (w *work) take() (round int, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun++
+	return w.begun - 1, w.begun <= w.m.times
+}
+
+func (w *work) close(s site) error {
+	c, err := s.close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c != nil {
+		w.m.certificates = append(w.m.certificates, *c)
+	}
+	return err
+}
+
+// round has each strategy fetch the page once. Each round begins with another one,
+// so that none always follows the same.
+func (m *measurement) round(ctx context.Context, s site, round int) error {
+	for i := range m.strategies {
+		at := (round + i) % len(m.strategies)
+		if m.progress != nil {
+			m.progress(round, m.strategies[at].Name)
+		}
+		v, err := m.fetch(ctx, s, round, at)
+		if err != nil {
+			return err
+		}
+		m.rounds[at][round] = v
+	}
+	return nil
+}
+
+// fetch loads the page once, on new connections. The error is of what stops the
+// measurement: objects that failed are in the page.
+func (m *measurement) fetch(ctx context.Context, s site, round, at int) (*visit, error) {
+	t := m.client.transport(m.strategies[at])
+	done, err := s.visit(t, m.seed+uint64(round))
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.load(ctx, t, s.url())
+	t.Close()
+	if err != nil {
+		return nil, err
+	}
+	wire, err := done(ctx)
+	return &visit{p, wire}, err
+}
+
+func (m *measurement) load(ctx context.Context, t *linger.Transport, url string) (*page.Page, error) {
+	if limit := m.client.flags.timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	p, err := page.Load(ctx, t, url, m.options)
+	if err != nil && len(p.Exchanges()) > 0 && context.Cause(ctx) == context.DeadlineExceeded {
+		return p, nil // --timeout: its objects have failed, and say so
+	}
+	return p, err
+}
+
+// certificate is that of all sites together; nil without an emulated link.
+func (m *measurement) certificate() *lab.Certificate {
+	if len(m.certificates) == 0 {
+		return nil
+	}
+	c := lab.Worst(m.certificates...)
+	return &c
+}
