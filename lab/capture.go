@@ -1,5 +1,3 @@
-//go:build capture
-
 package lab
 
 import (
@@ -25,8 +23,7 @@ import (
 // what it answered came after. Both carry Seq as the packet's ID.
 //
 // Packets have comments. At the sender: "queue 3.2 ms, conn 2 data 7", or "dropped:
-// codel, after 12.3 ms in the queue". This is Left - Entered: its own transmission
-// is part of it, and what came before the last of several links. At the receiver:
+// codel, after 12.3 ms in the queue", which is Record.Queued. At the receiver:
 // "copy", and "late 1.5 ms" where Late exceeds 1 ms. A copy has no entry, and one
 // that is dropped on its further way stands nowhere.
 //
@@ -188,7 +185,7 @@ func (r *Record) sender() int {
 
 // fate are the comments on a packet where it entered.
 func (r *Record) fate() []string {
-	queue := millis(r.Left.Sub(r.Entered))
+	queue := millis(r.Queued)
 	var about []string
 	if queue != "" && r.Drop == link.None {
 		about = append(about, "queue "+queue)

@@ -1,5 +1,3 @@
-//go:build capture
-
 package lab
 
 import (
@@ -50,6 +48,7 @@ func downRecord(seq uint64, entered, at float64) Record {
 // with changes a record.
 func (r Record) with(change func(*Record)) Record {
 	change(&r)
+	r.Queued = r.Left.Sub(r.Entered)
 	return r
 }
 

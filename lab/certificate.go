@@ -42,6 +42,13 @@ type Certificate struct {
 	Strays int64 `json:"strays"`
 }
 
+// How the relay's thread is scheduled, the best first that the kernel allows.
+const (
+	byDeadline = "deadline" // SCHED_DEADLINE: before everything else, for a share of the time
+	byNice     = "nice"     // before what is as ordinary, most of the time
+	ordinary   = "ordinary"
+)
+
 // A Way is what one direction did.
 type Way struct {
 	Counts

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +107,11 @@ func leftovers() []string {
 		}
 	}
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
-	all = append(all, fmt.Sprintf("%d mounts", bytes.Count(mounts, []byte("\n"))))
+	for m := range strings.Lines(string(mounts)) {
+		if strings.Contains(m, "linger-lab") || strings.Contains(m, " nsfs ") {
+			all = append(all, "mount "+m)
+		}
+	}
 	all = append(all, labGoroutines()...)
 	slices.Sort(all)
 	return all

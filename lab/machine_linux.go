@@ -89,13 +89,6 @@ func (p *procs) give() {
 	}
 }
 
-// How the relay's thread is scheduled, the best first that the kernel allows.
-const (
-	byDeadline = "deadline" // SCHED_DEADLINE: before everything else, for a share of the time
-	byNice     = "nice"     // before what is as ordinary, most of the time
-	ordinary   = "ordinary"
-)
-
 // Of each period the relay is sure to get its share, whoever else wants to run, and
 // more while no other thread of its kind has a claim to it (SCHED_FLAG_RECLAIM).
 // SCHED_FIFO would promise all of it; but a kernel that sees others starve

@@ -16,10 +16,10 @@ import (
 
 // The relay carries packets from one device through the links to the other:
 //
-//	read     device → slots                   tun_linux.go
+//	read     device → slots                           tun_linux.go
 //	enter    a slot → the first link of its way
 //	advance  what is due leaves a link, for the next one or
-//	deliver  → the other device
+//	deliver  what is due at once → the other device   bundle_linux.go
 //
 // It owns the devices, the slots and the links, and is one goroutine on a thread
 // of its own, which the kernel runs before others and wakes within some 40 µs: Go's
@@ -122,8 +122,8 @@ func (r *relay) run() {
 // readAll takes in what a device has, up to a bound.
 func (r *relay) readAll(d Direction) (some bool) {
 	for range readsAtOnce {
-		now := r.now()
-		r.advance(now)
+		r.advance(r.now())
+		now := r.now() // what is read now may answer what has just been handed over
 		more, err := r.tuns[d].read(&r.pool, func(s *slot) { r.enter(d, s, now) })
 		if err != nil {
 			r.failure = err
@@ -267,7 +267,7 @@ func (r *relay) end(d Direction, s *slot, f *link.Fate, late time.Duration) {
 	r.latest = max(r.latest, f.At)
 	if r.tap != nil {
 		r.tap.add(Record{
-			Seq: s.seq, Dir: d, Late: late, Drop: f.Drop, Copy: s.copy,
+			Seq: s.seq, Dir: d, Queued: s.queued, Late: late, Drop: f.Drop, Copy: s.copy,
 			Entered: r.start.Add(s.entered), Left: r.start.Add(s.left), At: r.start.Add(f.At),
 			Conn: s.conn, Kind: s.kind.kind, Nth: s.kind.nth, Data: s.complete(),
 		})

@@ -22,6 +22,10 @@ type Record struct {
 	// says, to the nanosecond.
 	Entered, Left, At time.Time
 
+	// Queued is how long it took to leave the queues that it stood in, the
+	// transmission of its own bits included.
+	Queued time.Duration
+
 	// Late is how much later than At the packet was handed over; 0 if it was dropped.
 	Late time.Duration
 

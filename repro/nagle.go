@@ -100,7 +100,7 @@ func (n *nagleRow) cell() cell {
 	way := link.Config{Delay: n.path.rtt / 2, Rate: 10_000_000, RTT: n.path.rtt}
 	body := bytes.Repeat([]byte("."), nagleBody)
 	return cell{
-		lab: lab.Config{Up: way, Down: way, Client: lab.Kernel{QuickACK: n.way.quickACK}},
+		lab: lab.Config{Up: way, Down: way, Bound: bound(n.path.rtt), Client: lab.Kernel{QuickACK: n.way.quickACK}},
 		server: plainServer{
 			nagle: n.way.nagle, apart: n.way.apart,
 			answer: func(*http.Request) answer { return answer{http.StatusOK, "Content-Type: text/plain\r\n", body} },

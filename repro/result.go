@@ -85,6 +85,16 @@ func (r *Result) atMost(text string, got, most float64) {
 	r.add(text, fmt.Sprintf("at most %.4g", most), fmt.Sprintf("%.4g", got), got <= most)
 }
 
+// exactly adds the relation that a number is another one.
+func (r *Result) exactly(text string, got, want float64) {
+	r.add(text, fmt.Sprintf("%.4g", want), fmt.Sprintf("%.4g", got), got == want)
+}
+
+// within adds the relation that a number is from least to most.
+func (r *Result) within(text string, got, least, most float64) {
+	r.add(text, fmt.Sprintf("%.4g to %.4g", least, most), fmt.Sprintf("%.4g", got), got >= least && got <= most)
+}
+
 func (r *Result) add(text, want, got string, holds bool) {
 	r.Relations = append(r.Relations, Relation{text, want, got, holds})
 }

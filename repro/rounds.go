@@ -1,6 +1,7 @@
 package repro
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -30,18 +31,19 @@ type event struct {
 	seq  uint32    // of the first byte that was sent, or of what the ACK acknowledges all before
 }
 
-// eventOf reads a record; not every packet is an event.
-func eventOf(r lab.Record) (event, bool) {
+// eventOf reads a record; not every packet is an event. It names the connection by
+// the client's end.
+func eventOf(r lab.Record) (client netip.AddrPort, e event, ok bool) {
 	h, err := packet.Decode(r.Data)
 	switch {
-	case err != nil:
-		return event{}, false
+	case err != nil || h.Protocol != packet.ProtocolTCP:
+		return client, e, false
 	case r.Dir == lab.Down && h.PayloadLen() > 0:
-		return event{at: r.Entered, sent: true, seq: h.Seq}, true
+		return h.Dst, event{at: r.Entered, sent: true, seq: h.Seq}, true
 	case r.Dir == lab.Up && h.Flags&packet.ACK != 0:
-		return event{at: r.At.Add(r.Late), seq: h.Ack}, true
+		return h.Src, event{at: r.At.Add(r.Late), seq: h.Ack}, true
 	}
-	return event{}, false
+	return client, e, false
 }
 
 // countRounds counts the rounds in which data was sent. A round begins with the first

@@ -1,2 +1,2 @@
 package repro
-var pipelining1997, multiplexing2014 Experiment
+var pipelining1997 Experiment
