@@ -10,13 +10,14 @@ for tool in ping iperf3 ss jq; do
 done
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-go build -o "$dir/lab" ./lab
+go build -o "$dir/probe" ./lab
+(cd .. && go build -o "$dir/linger" ./cmd/linger)
 missed=()
 
 # inside [FLAGS] -- COMMAND runs it in a lab and leaves the certificate in cert.json.
-inside() { timeout 60 "$dir/lab" inside -json "$dir/cert.json" "$@"; }
+inside() { timeout 60 "$dir/linger" lab --quiet --down unlimited --up unlimited --json "$dir/cert.json" "$@"; }
 calc() { awk "BEGIN {printf \"%.${2:-2}f\", $1}"; }
-certified() { jq -r "$1" "$dir/cert.json"; }
+certified() { jq -r ".certificate$1" "$dir/cert.json"; }
 micro() { calc "$(certified "$1") / 1000" 0; }
 
 # row WHAT PLAN MEASURED BAR CONDITION prints a line; a CONDITION that does not hold
@@ -37,7 +38,7 @@ row "" plan measured bar ""
 # milliseconds in three digits, but their mean to the microsecond.
 for wait in 1 20 100 300; do
   rtt=$(calc "$wait + 2 * 84 * 8 / 50e3" 3)
-  inside -rtt ${wait}ms -down 50mbit -up 50mbit -- ping -4 -n -c 200 -i 0.01 origin >"$dir/ping"
+  inside --rtt ${wait}ms --down 50mbit --up 50mbit -- ping -4 -n -c 200 -i 0.01 origin >"$dir/ping"
   mean=$(sed -n 's|^rtt [^=]*= [^/]*/\([^/]*\)/.*|\1|p' "$dir/ping")
   p99=$(sed -n 's/.*time=\([0-9.]*\) ms/\1/p' "$dir/ping" | sort -n | sed -n 198p)
   row "ping, mean" "$rtt ms" "$mean ms" "at most +0.2 ms" "$mean <= $rtt + 0.2 && $mean >= $rtt"
@@ -48,8 +49,8 @@ done
 # headers for each 1472, is the rate. The receiver has a buffer for what its process
 # is too late to read.
 for rate in 1 10 50 500; do
-  inside -rtt 20ms -down ${rate}mbit -up ${rate}mbit -server 'iperf3 -s >/dev/null' -- \
-    iperf3 -4 -c origin -R -u -b "$(calc "$rate * 1.1" 1)M" -l 1472 -w 4M -O 1 -t 10 -J >"$dir/iperf"
+  inside --rtt 20ms --down ${rate}mbit --up ${rate}mbit --server 'iperf3 -s -p 80 >/dev/null' -- \
+    iperf3 -4 -c origin -p 80 -R -u -b "$(calc "$rate * 1.1" 1)M" -l 1472 -w 4M -O 1 -t 10 -J >"$dir/iperf"
   got=$(jq '[.intervals[].sum | select(.omitted | not)] | (map(.bytes) | add) * 8 * 1500 / 1472 / (map(.seconds) | add) / 1e6' "$dir/iperf")
   row "iperf3 -u, 10 s" "$rate Mbit/s" "$(calc "$got" 3) Mbit/s ($(calc "($got / $rate - 1) * 100" 3) %)" "within 0.5 %" "$got <= $rate * 1.005 && $got >= $rate * 0.995"
   if [ $rate -le 50 ]; then
@@ -60,8 +61,8 @@ done
 
 # TCP over a link with a rate, as its sender sees it.
 for rate in 50 500; do
-  inside -rtt 20ms -down ${rate}mbit -up ${rate}mbit -kernel cc=reno -server 'iperf3 -s >/dev/null' -- \
-    sh -c 'iperf3 -4 -c origin -t 6 -O 2 -J & sleep 5; ss -tinH dport = 5201 | tr "\n" " " | sed "s/ESTAB/\n&/g" >&2; wait' >"$dir/iperf" 2>"$dir/ss"
+  inside --rtt 20ms --down ${rate}mbit --up ${rate}mbit --kernel cc=reno --server 'iperf3 -s -p 80 >/dev/null' -- \
+    sh -c 'iperf3 -4 -c origin -p 80 -t 6 -O 2 -J & sleep 5; ss -tinH dport = 80 | tr "\n" " " | sed "s/ESTAB/\n&/g" >&2; wait' >"$dir/iperf" 2>"$dir/ss"
   got=$(jq '.end.sum_received.bits_per_second / 1e6' "$dir/iperf")
   plan=$(calc "$rate * 1448 / 1500")
   row "iperf3, TCP" "$plan Mbit/s" "$(calc "$got" 1) Mbit/s" "at least 90 %" "$got >= $plan * 0.9"
@@ -75,7 +76,7 @@ done
 # tcp_wmem); four are not.
 for run in "0ms 1" "20ms 1" "20ms 4"; do
   read -r rtt flows <<<"$run"
-  inside -rtt "$rtt" -server 'iperf3 -s >/dev/null' -- iperf3 -4 -c origin -R -P "$flows" -t 5 -J >"$dir/iperf"
+  inside --rtt "$rtt" --server 'iperf3 -s -p 80 >/dev/null' -- iperf3 -4 -c origin -p 80 -R -P "$flows" -t 5 -J >"$dir/iperf"
   got=$(jq '.end.sum_received.bits_per_second / 1e9' "$dir/iperf")
   bar="at least 2" holds="$got >= 2"
   [ "$run" != "20ms 1" ] || bar="" holds=""
@@ -84,23 +85,23 @@ done
 
 # The same seed loses the same datagrams, another one others.
 for i in 1 2 3; do
-  inside -rtt 20ms -loss 0.01 -seed $((1 + i / 3)) -server "$dir/lab echo origin:7" -- "$dir/lab" lost 3000 origin:7 >"$dir/lost$i"
+  inside --rtt 20ms --loss 0.01 --seed $((1 + i / 3)) --server "$dir/probe echo origin:80" -- "$dir/probe" lost 3000 origin:80 >"$dir/lost$i"
 done
 cmp -s "$dir/lost1" "$dir/lost2" && same=same || same=different
 cmp -s "$dir/lost1" "$dir/lost3" && other=same || other=different
 row "1 % of 3,000 datagrams, the same seed" "the same" "$same ($(wc -l <"$dir/lost1"))" "the same" "\"$same\" == \"same\""
 row "  another seed" "others" "$other ($(wc -l <"$dir/lost3"))" "different" "\"$other\" == \"different\""
 
-inside -rtt 20ms -server "$dir/lab echo origin:7" -- "$dir/lab" hold 2000 origin:7 >"$dir/hold" || true
+inside --rtt 20ms --server "$dir/probe echo origin:80" -- "$dir/probe" hold 2000 origin:80 >"$dir/hold" || true
 read -r _ lived median slowest <"$dir/hold"
 row "connections at once" 2000 "$lived" 2000 "$lived == 2000"
 row "  their dials" "20 ms" "$median ms, slowest $slowest" "" ""
 
 # Memory: 1 Gbit/s × 100 ms is 12.5 MB under way and as much in the queue.
-inside -rtt 100ms -down 1gbit -up 1gbit -server 'iperf3 -s >/dev/null' -- iperf3 -4 -c origin -R -P 8 -t 8 -J >"$dir/iperf" &
+inside --rtt 100ms --down 1gbit --up 1gbit --server 'iperf3 -s -p 80 >/dev/null' -- iperf3 -4 -c origin -p 80 -R -P 8 -t 8 -J >"$dir/iperf" &
 job=$! most=0
 while kill -0 $job 2>/dev/null; do
-  for p in $(pgrep -f "^$dir/lab inside" || true); do
+  for p in $(pgrep -f "^$dir/linger lab" || true); do
     kb=$(awk '/^VmHWM/ {print $2}' "/proc/$p/status" 2>/dev/null || true)
     [ "${kb:-0}" -le $most ] || most=$kb
   done

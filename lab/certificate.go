@@ -59,7 +59,7 @@ type Way struct {
 
 	// Rate is what the link that all share was to carry, in bits of IP packets per
 	// second, 0 without a limit; Achieved is what it did carry while it was busy, 0
-	// if it never was for two packets in a row.
+	// if it was for less than 100 ms.
 	Rate     link.Rate `json:"rate_bps"`
 	Achieved float64   `json:"achieved_bps"`
 }
@@ -124,15 +124,20 @@ func (c *Certificate) judge() {
 	}
 }
 
-// String is the certificate in two lines or more, without a line break at the end.
+// String is the certificate in lines of at most 80 columns, as far as what they
+// tell allows, without a line break at the end.
 func (c Certificate) String() string {
 	var b strings.Builder
 	for _, w := range []struct {
 		name string
 		Way
 	}{{"up", c.Up}, {"down", c.Down}} {
-		fmt.Fprintf(&b, "%-5s%d packets, late by %v at the median, %v at p99, %v at most%s%s\n",
-			w.name, w.Packets, round(w.Lateness.P50), round(w.Lateness.P99), round(w.Lateness.Max), w.rateText(), w.dropText())
+		late := w.Lateness
+		fmt.Fprintf(&b, "%-5s%d packets, late by %v at the median, %v at p99, %v at most\n",
+			w.name, w.Packets, round(late.P50), round(late.P99), round(late.Max))
+		if more := w.more(); more != "" {
+			fmt.Fprintf(&b, "     %s\n", more)
+		}
 	}
 	fmt.Fprintf(&b, "CPU steal %.1f %%, relay scheduled by %s", c.Steal*100, c.Scheduling)
 	for _, d := range c.Defects {
@@ -141,22 +146,16 @@ func (c Certificate) String() string {
 	return b.String()
 }
 
-func (w Way) rateText() string {
-	if w.Rate == 0 || w.Achieved == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", rate %+.2f %%", (w.Achieved/float64(w.Rate)-1)*100)
-}
-
-func (w Way) dropText() string {
+// more is what there is to tell of a way besides its lateness.
+func (w Way) more() string {
 	var parts []string
+	if w.Rate > 0 && w.Achieved > 0 {
+		parts = append(parts, fmt.Sprintf("rate %+.2f %%", (w.Achieved/float64(w.Rate)-1)*100))
+	}
 	for _, why := range slices.Sorted(maps.Keys(w.Dropped)) {
-		parts = append(parts, fmt.Sprintf("%d %s", w.Dropped[why], why))
+		parts = append(parts, fmt.Sprintf("dropped %d %s", w.Dropped[why], why))
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ", dropped: " + strings.Join(parts, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // round leaves a duration the digits that mean something here.
@@ -189,8 +188,12 @@ func (p *pace) arrived(f link.Fate, now time.Duration) {
 // dropped takes in one that was not handed over.
 func (p *pace) dropped() { p.known = false }
 
+// leastPace is how long a link has to be busy until its rate can be told: each
+// packet is late by some 10 µs more or less than the next.
+const leastPace = 100 * time.Millisecond
+
 func (p *pace) rate() float64 {
-	if p.time == 0 {
+	if p.time < leastPace {
 		return 0
 	}
 	return p.bits / p.time.Seconds()

@@ -51,7 +51,8 @@ func TestCertificateString(t *testing.T) {
 		Down: Way{Counts: Counts{Packets: 7}, Rate: 1_000_000, Lateness: Lateness{1, 2_000_500, 2_000_500}},
 	}
 	c.judge()
-	want := `up   1000 packets, late by 41µs at the median, 90µs at p99, 12.3ms at most, rate -0.01 %, dropped: 12 codel, 3 tail
+	want := `up   1000 packets, late by 41µs at the median, 90µs at p99, 12.3ms at most
+     rate -0.01 %, dropped 12 codel, dropped 3 tail
 down 7 packets, late by 0s at the median, 2.001ms at p99, 2.001ms at most
 CPU steal 1.2 %, relay scheduled by deadline
 late: 1 in 100 packets down was more than 2.001ms late, the bound is 1ms`
@@ -112,7 +113,7 @@ func TestPace(t *testing.T) {
 	} {
 		var p pace
 		var pause time.Duration
-		for i := range 100 {
+		for i := range 200 {
 			entered := time.Duration(0)
 			if test.gap > 0 && i >= test.gap {
 				pause = time.Minute
@@ -132,7 +133,10 @@ func TestPace(t *testing.T) {
 	}
 	var p pace
 	p.arrived(link.Fate{Packet: link.Packet{Size: 1250}}, 1)
+	for i := range time.Duration(90) {
+		p.arrived(link.Fate{Packet: link.Packet{Size: 1250}, Left: i * time.Millisecond, At: i * time.Millisecond}, i*time.Millisecond+1)
+	}
 	if got := p.rate(); got != 0 {
-		t.Errorf("one packet has a rate of %v", got)
+		t.Errorf("90 ms tell a rate of %v", got)
 	}
 }

@@ -19,8 +19,9 @@ type Kernel struct {
 	// 0 means the kernel's: 10 (RFC 6928).
 	InitialWindow int `json:"initial_window"`
 
-	// MSS is the largest segment that this side offers to take and sends, in bytes,
-	// TCP's options among them. 0 means the MTU less 40, or 60 with IPv6.
+	// MSS is the largest segment that this side offers to take, in bytes, TCP's options
+	// among them: it bounds what the other side sends. 0 means the MTU less 40, or 60
+	// with IPv6.
 	MSS int `json:"mss"`
 
 	// NoSACK and NoTimestamps do without these options (RFC 2018, RFC 7323).
@@ -32,8 +33,8 @@ type Kernel struct {
 	QuickACK bool `json:"quick_ack"`
 
 	// KeepWindow keeps the congestion window while a connection is idle; without it
-	// the kernel starts over after one retransmission timeout
-	// (tcp_slow_start_after_idle, RFC 5681 §4.1).
+	// the kernel halves it for each retransmission timeout that passes, down to the
+	// initial window (tcp_slow_start_after_idle; RFC 2861, RFC 5681 §4.1).
 	KeepWindow bool `json:"keep_window"`
 
 	// ReceiveBuffer fixes the receive buffer, in bytes, of which the window that is

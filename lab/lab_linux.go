@@ -3,12 +3,9 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,129 +51,12 @@ func newLabOn(c Config, proc fs.FS) (*Lab, error) {
 	l := &Lab{config: c, steal: readSteal()}
 	l.close = sync.OnceValue(l.takeDown)
 	if err := l.build(proc); err != nil {
-		return nil, errors.Join(err, l.Close())
+		if also := l.Close(); also != nil {
+			err = errors.Join(err, also)
+		}
+		return nil, err
 	}
 	return l, nil
-}
-
-// build makes everything, in order; Close takes away as much as was made.
-func (l *Lab) build(proc fs.FS) error {
-	n := new(names)
-	var err error
-	if l.Client, err = newSide("client", n); err != nil {
-		return err
-	}
-	if l.Server, err = newSide("server", n); err != nil {
-		return err
-	}
-	var off string
-	err = l.Client.run(func() error {
-		off = ipv6Off(proc)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if off != "" {
-		l.note(off)
-	}
-	addrs := l.nameHosts(n, off == "")
-	l.Client.addrs = []netip.Addr{clientAddr4}
-	if off == "" {
-		l.Client.addrs = append(l.Client.addrs, clientAddr6)
-	}
-	for _, a := range addrs {
-		l.Server.addrs = append(l.Server.addrs, a...)
-	}
-	if err := l.connect(addrs, off == ""); err != nil {
-		return err
-	}
-	l.dns, err = startDNS(l.Server, n)
-	return failed("DNS server", err)
-}
-
-// note adds a sentence to Notes, unless it is there.
-func (l *Lab) note(text string) {
-	if !slices.Contains(l.notes, text) {
-		l.notes = append(l.notes, text)
-	}
-}
-
-// nameHosts gives every host its addresses; the DNS server is the last.
-func (l *Lab) nameHosts(n *names, ipv6 bool) [][]netip.Addr {
-	var addrs [][]netip.Addr
-	for i, h := range l.config.hosts() {
-		a := hostAddrs(i, ipv6)
-		for _, name := range h.Names {
-			n.add(name, a)
-		}
-		addrs = append(addrs, a)
-	}
-	server := []netip.Addr{dnsAddr4}
-	if ipv6 {
-		server = append(server, dnsAddr6)
-	}
-	return append(addrs, server)
-}
-
-// connect makes the devices, and the relay between them.
-func (l *Lab) connect(addrs [][]netip.Addr, ipv6 bool) error {
-	var tuns [2]*tun
-	for d, s := range []*Side{l.Client, l.Server} {
-		w := wiring{addrs: s.addrs, mtu: l.config.mtu(), kernel: []Kernel{l.config.Client, l.config.Server}[d], ipv6: ipv6}
-		err := s.run(func() (err error) {
-			if tuns[d], err = openTun(); err != nil {
-				return failed("tun", err)
-			}
-			if err := w.wire(); err != nil {
-				return told("network", err)
-			}
-			if l.kernels[d], err = w.readBack(); err != nil {
-				return told("kernel", err)
-			}
-			if err := layFiles(); err != nil {
-				l.note(fmt.Sprintf("programs inside do not find the lab's names: %v", err))
-			}
-			return nil
-		})
-		if err != nil {
-			return errors.Join(err, closeTuns(tuns))
-		}
-	}
-	var own [][2]link.Config
-	for _, h := range l.config.hosts() {
-		own = append(own, [2]link.Config{h.Up, h.Down})
-	}
-	own = append(own, [2]link.Config{{}, {Delay: l.config.DNSDelay}})
-	p, err := newPaths(l.config.shared(), own, addrs, l.config.Seed)
-	if err != nil {
-		return errors.Join(err, closeTuns(tuns))
-	}
-	l.tap = newTap(l.config.Tap)
-	l.procs.take()
-	l.relay, err = newRelay(tuns, l.config.mtu(), p, l.tap, l.config.named())
-	if err != nil {
-		return errors.Join(failed("link", err), closeTuns(tuns))
-	}
-	return nil
-}
-
-// told is failed, for what may be an Error already.
-func told(op string, err error) error {
-	if _, ok := errors.AsType[*Error](err); ok {
-		return err
-	}
-	return failed(op, err)
-}
-
-func closeTuns(tuns [2]*tun) error {
-	var errs []error
-	for _, t := range tuns {
-		if t != nil {
-			errs = append(errs, t.close())
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // Close ends every program inside, the links and the namespaces. It returns when

@@ -20,7 +20,7 @@ var multiplexing2014 = Experiment{
 }
 
 const (
-	multiplexingRTT    = 100 * time.Millisecond
+	multiplexingRTT    = 50 * time.Millisecond
 	multiplexingRate   = 10_000_000
 	multiplexingRounds = 5
 )
@@ -33,7 +33,7 @@ type bundle struct {
 func (b bundle) String() string { return fmt.Sprintf("%d x %d kB", b.count, b.bytes/1000) }
 
 var (
-	bundles = []bundle{{64, 1_000}, {32, 10_000}, {8, 100_000}}
+	bundles = []bundle{{64, 1_000}, {32, 10_000}, {8, 250_000}}
 	losses  = []link.Probability{0, 0.005, 0.01, 0.02} // in each direction
 	rivals  = [2]string{"persistent6", "multiplexed"}
 )
@@ -59,7 +59,7 @@ func runMultiplexing(ctx context.Context, r *Result) error {
 	if err != nil {
 		return err
 	}
-	r.linked("10 Mbit/s, 100 ms", ran)
+	r.linked("10 Mbit/s, 50 ms", ran)
 	r.Tables = append(r.Tables, ratioTable(all), timeTable(all))
 	judgeMultiplexing(r, all)
 	return nil

@@ -126,3 +126,17 @@ func medianOf(visits []visit, get func(visit) float64) float64 {
 	}
 	return median(values)
 }
+
+// medianVisit has the median of each of its numbers.
+func medianVisit(visits []visit) visit {
+	count := func(get func(visit) int64) int64 {
+		return int64(medianOf(visits, func(v visit) float64 { return float64(get(v)) }))
+	}
+	return visit{
+		time:    time.Duration(medianOf(visits, func(v visit) float64 { return float64(v.time) })),
+		packets: count(func(v visit) int64 { return v.packets }),
+		bytes:   count(func(v visit) int64 { return v.bytes }),
+		payload: count(func(v visit) int64 { return v.payload }),
+		dropped: count(func(v visit) int64 { return v.dropped }),
+	}
+}

@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// What runs inside the lab to measure what no ordinary tool does: an echo server,
-// many connections at once, and which of numbered datagrams are lost. It keeps to
-// IPv4, in which a socket's address is the one that its peer asked for.
+// An echo server, many connections at once, and which of numbered datagrams are
+// lost. All keep to IPv4.
 
 const (
 	message   = 100 // bytes of an exchange

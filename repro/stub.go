@@ -1,2 +1,0 @@
-package repro
-var pipelining1997 Experiment
