@@ -10,7 +10,7 @@ import (
 )
 
 // WriteText writes the comparison for a terminal: a line for each strategy with
-// a bar for its time, then how exact the link was, then the verdict.
+// a bar for its time, then the verdict, then how exact the link was.
 func (c *Comparison) WriteText(w io.Writer, t Terminal) error {
 	var b bytes.Buffer
 	title := fmt.Sprintf("%s, %s", clean(c.Site), count(c.Rounds, "round"))
@@ -22,10 +22,10 @@ func (c *Comparison) WriteText(w io.Writer, t Terminal) error {
 			fmt.Fprintf(&b, "%s %s\n", t.paint(red, t.glyph("✗", "!")), wrapped(t.encode(text), t.width()-2, "  "))
 		}
 	}
-	t.writeCertificate(&b, c.Certificate, c.Late)
 	if c.Verdict != "" {
 		fmt.Fprintf(&b, "\n%s\n", wrapped(t.encode(clean(c.Verdict)), t.width(), ""))
 	}
+	t.writeCertificate(&b, c.Certificate, c.Late)
 	_, err := w.Write(b.Bytes())
 	return wrap("text", err)
 }
@@ -40,6 +40,9 @@ func (t Terminal) writeTitle(b *bytes.Buffer, title, link string) {
 
 // writeCertificate says how exact the link was; as a warning where it was late.
 func (t Terminal) writeCertificate(b *bytes.Buffer, lines []string, late bool) {
+	if len(lines) > 0 {
+		b.WriteByte('\n')
+	}
 	for _, line := range lines {
 		line = t.encode(clean(line))
 		if late {

@@ -9,7 +9,7 @@ import (
 )
 
 // WriteText writes the sweep for a terminal: who is fastest on each link, what
-// parallel connections gain there, how exact the links were, then the verdicts.
+// parallel connections gain there, the verdicts, then how exact the links were.
 func (s *Sweep) WriteText(w io.Writer, t Terminal) error {
 	var b bytes.Buffer
 	t.writeTitle(&b, fmt.Sprintf("%s, %s of each strategy on each link", clean(s.Site), count(s.Rounds, "round")), s.Link)
@@ -23,13 +23,10 @@ func (s *Sweep) WriteText(w io.Writer, t Terminal) error {
 			s.writeList(&b, t, parallelText)
 		}
 	}
-	if len(s.Certificate) > 0 {
-		b.WriteByte('\n')
-		t.writeCertificate(&b, s.Certificate, s.Late)
-	}
 	for _, verdict := range s.Verdicts {
 		fmt.Fprintf(&b, "\n%s\n", wrapped(t.encode(clean(verdict)), t.width(), ""))
 	}
+	t.writeCertificate(&b, s.Certificate, s.Late)
 	_, err := w.Write(b.Bytes())
 	return wrap("text", err)
 }

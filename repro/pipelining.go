@@ -43,6 +43,9 @@ var protocols1997 = []linger.Strategy{
 	{Name: "HTTP/1.1 pipelined", Conns: 1, Depth: 64, Protocol: linger.HTTP11},
 }
 
+// buffer1997 makes for a receive window of 16 KiB, which is half of the buffer.
+const buffer1997 = 32 << 10
+
 const (
 	parallel1997 = iota
 	persistent1997
@@ -60,10 +63,11 @@ type measured1997 [3][2]visit
 func runPipelining(ctx context.Context, r *Result) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// The modem takes a minute for so few packets that the others do not notice.
+	runs := []*run1997{lan1997.measure(ctx)}
+	// The modem takes a minute for so few packets that others do not notice.
 	modem := make(chan *run1997, 1)
 	go ppp1997.measureBeside(ctx, modem)
-	runs := []*run1997{lan1997.measure(ctx), wan1997.measure(ctx)}
+	runs = append(runs, wan1997.measure(ctx))
 	if err := errors.Join(runs[0].err, runs[1].err); err != nil {
 		cancel()
 		<-modem
@@ -114,7 +118,7 @@ func (e environment) measure(ctx context.Context) *run1997 {
 // near to those of the time as Linux can be.
 func (e environment) cell(s linger.Strategy, kind int, into *visit) cell {
 	way := link.Config{Delay: e.rtt / 2, RTT: e.rtt, Rate: e.rate, Queue: link.Queue{Packets: e.queue}}
-	kernel := lab.Kernel{Congestion: "reno", InitialWindow: 2, MSS: 1460, NoTimestamps: true, NoSACK: true}
+	kernel := lab.Kernel{Congestion: "reno", InitialWindow: 2, MSS: 1460, NoTimestamps: true, NoSACK: true, ReceiveBuffer: buffer1997}
 	measure := func(ctx context.Context, st *stage) error {
 		var visits []visit
 		for round := range e.rounds {
@@ -178,6 +182,10 @@ func judgePipelining(r *Result, lan, wan, ppp measured1997) {
 	for kind, name := range []string{"first visit", "validation"} {
 		r.atLeast("WAN, "+name+": time, persistent over HTTP/1.0", seconds(wan, persistent1997, parallel1997, kind), 1.2)
 		r.atLeast("WAN, "+name+": time, HTTP/1.0 over pipelined", seconds(wan, parallel1997, pipelined1997, kind), 1.2)
+	}
+	for i, name := range []string{"LAN", "WAN", "PPP"} {
+		overheads := all[i][parallel1997][validation].overhead() / all[i][pipelined1997][validation].overhead()
+		r.atLeast(name+", validation: share of headers, HTTP/1.0 over pipelined", overheads, 2)
 	}
 	r.atLeast("PPP, first visit: time, persistent over pipelined", seconds(ppp, persistent1997, pipelined1997, firstVisit), 1)
 	r.atMost("PPP, first visit: time, persistent over pipelined", seconds(ppp, persistent1997, pipelined1997, firstVisit), 1.6)

@@ -15,8 +15,8 @@ import (
 
 // A stage is a lab with a server in it, where visits are measured.
 type stage struct {
-	lab     *lab.Lab
-	stop    func() error // ends the server
+	lab  *lab.Lab
+	stop func() error // ends the server
 }
 
 // A server serves what comes to a listener until it is stopped, which closes the

@@ -18,7 +18,7 @@ const fewestRounds = 4
 // row is what the others are held against.
 func verdictOn(rows []report.Row) string {
 	if len(rows) == 1 {
-		return fmt.Sprintf("%s took %.1f ms; name a second strategy to compare it with.", rows[0].Strategy, rows[0].Time.Median)
+		return fmt.Sprintf("%s took %s; name a second strategy to compare it with.", rows[0].Strategy, spent(rows[0].Time.Median))
 	}
 	best, worst := extremes(rows)
 	if rows[best].Failed > 0 {
@@ -76,16 +76,27 @@ func why(b, w report.Row) string {
 	}
 	switch {
 	case w.Connections > 2*b.Connections && w.HandshakeMS > b.HandshakeMS:
-		return fmt.Sprintf("%s opened %s and spent %.1f ms in handshakes, %s %d and %.1f ms",
-			w.Strategy, count(w.Connections, "connection"), w.HandshakeMS, b.Strategy, b.Connections, b.HandshakeMS)
+		return fmt.Sprintf("%s opened %s and spent %s in handshakes, %s %d and %s",
+			w.Strategy, count(w.Connections, "connection"), spent(w.HandshakeMS), b.Strategy, b.Connections, spent(b.HandshakeMS))
 	case b.Connections > 2*w.Connections && b.QueueMS >= w.QueueMS:
 		return fmt.Sprintf("%s did more at once on %s", b.Strategy, count(b.Connections, "connection"))
 	case w.QueueMS > b.QueueMS:
-		return fmt.Sprintf("in %s the exchanges waited %.0f ms in all for a connection, in %s %.0f ms", w.Strategy, w.QueueMS, b.Strategy, b.QueueMS)
+		return fmt.Sprintf("in %s the exchanges waited %s in all for a connection, in %s %s", w.Strategy, spent(w.QueueMS), b.Strategy, spent(b.QueueMS))
 	case w.QueueMS < b.QueueMS:
 		return fmt.Sprintf("what %s saved in waiting for a connection it lost on busy ones", w.Strategy)
 	}
 	return ""
+}
+
+// spent writes milliseconds, as seconds where they are many.
+func spent(ms float64) string {
+	switch {
+	case ms < 100:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0f ms", ms)
+	}
+	return fmt.Sprintf("%.2f s", ms/1000)
 }
 
 func count(n int, noun string) string {
