@@ -34,7 +34,8 @@ var arrows = map[string]struct {
 	"otel":           {[]string{".", "timeline"}, "it wraps the client; nothing imports it"},
 	"prometheus":     {[]string{".", "timeline"}, "it asks the client; nothing imports it"},
 	"example":        {[]string{".", "timeline"}, "a program like those of others"},
-	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report", "link", "lab"}, "nothing imports a command"},
+	"repro":          {[]string{".", "timeline", "page", "origin", "link", "lab", "packet"}, "experiments use everything as a program would"},
+	"cmd/linger":     {[]string{".", "timeline", "page", "origin", "report", "link", "lab", "repro"}, "nothing imports a command"},
 }
 
 // TestArrows holds the imports of every room against the table.

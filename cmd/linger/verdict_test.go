@@ -44,7 +44,7 @@ func TestVerdict(t *testing.T) {
 		"handshakes": {[]report.Row{row("serial", 100, handshakes(40, 60)), row("persistent", 50, handshakes(1, 1))},
 			[]string{"persistent was fastest", "serial was slowest and took 1.9", "serial opened 40 connections and spent 60.0 ms in handshakes"}},
 		"waiting": {[]report.Row{row("persistent", 100, queued(1, 3000)), row("pipelined", 30, queued(1, 500))},
-			[]string{"pipelined was fastest", "waited 3000 ms in all for a connection, in pipelined 500 ms"}},
+			[]string{"pipelined was fastest", "waited 3.00 s in all for a connection, in pipelined 500 ms"}},
 		"chance": {[]report.Row{row("persistent", 100, nil), row("pipelined", 100, nil)},
 			[]string{"no strategy was faster than the others beyond chance"}},
 		"parallel does not help": {[]report.Row{row("persistent", 100, nil), row("persistent6", 120, handshakes(6, 9))},
