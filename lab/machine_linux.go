@@ -100,8 +100,10 @@ const (
 )
 
 // schedule has the calling thread woken when it asks to be, not 50 µs later, and run
-// before others. Gentle says that its links are so slow that the share is enough.
-// It returns how the thread is scheduled: without privilege the kernel refuses.
+// before others. Gentle says that its links are so slow that the share is enough:
+// where it is not, a thread that has used it up waits for the next period, and 1 in
+// 100 packets of 500 Mbit/s was 4 ms late instead of 0.2. It returns how the thread
+// is scheduled: without privilege the kernel refuses.
 func schedule(gentle bool) string {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	attr := unix.SchedAttr{

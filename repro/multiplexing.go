@@ -71,6 +71,7 @@ func (m *multiplexingCell) cell() cell {
 		lab:     lab.Config{Up: way, Down: way, Bound: bound(multiplexingRTT)},
 		server:  standardServer{zeros},
 		measure: m.measure,
+		once:    true, // milliseconds do not matter here
 	}
 }
 
@@ -121,6 +122,9 @@ func ratioTable(all []*multiplexingCell) Table {
 		Notes: []string{
 			"below 1 the one connection is faster, above 1 the six are",
 			fmt.Sprintf("medians of %d rounds; both have the same seed in each", multiplexingRounds),
+			`the paper: "Most SPDY benefits stem from the use of a single TCP connection, but the same feature is also detrimental under high packet loss"`,
+			`Google's white paper of 2009: "latency savings increased proportionally with increases in packet loss rates, up to a 48% speedup at 2%"`,
+			"on this map both are right, the one of large objects, the other of small ones",
 		},
 	}
 	for _, loss := range losses {
@@ -161,8 +165,8 @@ func judgeMultiplexing(r *Result, all []*multiplexingCell) {
 	large := len(bundles) - 1
 	say := func(m *multiplexingCell) string { return fmt.Sprintf("%s, loss %s: one over six", m.bundle, m.loss) }
 	r.atMost(say(at(0, 0)), at(0, 0).ratio(), 0.7)
-	r.atMost(say(at(0, 1)), at(0, 1).ratio(), 0.9)
+	r.atMost(say(at(0, last)), at(0, last).ratio(), 0.8)
+	r.within(say(at(large, 0)), at(large, 0).ratio(), 0.75, 1.35)
+	r.atLeast(say(at(large, last-1)), at(large, last-1).ratio(), 1.3)
 	r.atLeast(say(at(large, last)), at(large, last).ratio(), 1.5)
-	r.atLeast(fmt.Sprintf("%s: loss %s against none changes the ratio so many times", bundles[large], losses[last]),
-		at(large, last).ratio()/at(large, 0).ratio(), 1.5)
 }

@@ -187,6 +187,9 @@ func judgePipelining(r *Result, lan, wan, ppp measured1997) {
 		overheads := all[i][parallel1997][validation].overhead() / all[i][pipelined1997][validation].overhead()
 		r.atLeast(name+", validation: share of headers, HTTP/1.0 over pipelined", overheads, 2)
 	}
+	r.atLeast("LAN, validation: time, HTTP/1.0 over pipelined", seconds(lan, parallel1997, pipelined1997, validation), 1)
+	r.atLeast("PPP, first visit: time, HTTP/1.0 over pipelined", seconds(ppp, parallel1997, pipelined1997, firstVisit), 1)
+	r.atLeast("PPP, validation: time, HTTP/1.0 over pipelined", seconds(ppp, parallel1997, pipelined1997, validation), 1.2)
 	r.atLeast("PPP, first visit: time, persistent over pipelined", seconds(ppp, persistent1997, pipelined1997, firstVisit), 1)
 	r.atMost("PPP, first visit: time, persistent over pipelined", seconds(ppp, persistent1997, pipelined1997, firstVisit), 1.6)
 	r.atLeast("PPP, validation: time, persistent over pipelined", seconds(ppp, persistent1997, pipelined1997, validation), 2)

@@ -70,7 +70,7 @@ func (w *windowCell) cell() cell {
 	way := link.Config{Delay: w.rtt / 2}
 	return cell{
 		lab: lab.Config{
-			Up: way, Down: way, Tap: w.record.add, Bound: bound(w.rtt),
+			Up: way, Down: way, Tap: w.record.add, Bound: bound(windowRTTs[0]),
 			Client: lab.Kernel{Congestion: "reno", MSS: windowMSS, NoTimestamps: true, QuickACK: true, ReceiveBuffer: 4 << 20},
 			Server: lab.Kernel{Congestion: "reno", MSS: windowMSS, NoTimestamps: true, InitialWindow: w.window},
 		},
