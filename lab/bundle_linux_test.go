@@ -79,8 +79,11 @@ func TestBundleEnds(t *testing.T) {
 	all := piece4.cutOut(t)
 	b := new(bundle)
 	b.begin(parcel{slot: all[0], fate: link.Fate{At: 1}})
-	if b.takes(all[1], 2) {
-		t.Error("what is due later is taken")
+	if b.takes(all[1], 1+bundleTime) {
+		t.Error("what is due much later is taken")
+	}
+	if !b.takes(all[1], bundleTime) {
+		t.Error("what is due a little later is not taken")
 	}
 }
 

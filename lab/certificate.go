@@ -178,7 +178,7 @@ type pace struct {
 
 // arrived takes in a packet that was handed over at now.
 func (p *pace) arrived(f link.Fate, now time.Duration) {
-	if p.known && f.Entered <= p.left && f.At-p.at == f.Left-p.left && now > p.out {
+	if p.known && f.Entered <= p.left && f.At-p.at == f.Left-p.left {
 		p.bits += float64(f.Size) * 8
 		p.time += now - p.out
 	}

@@ -18,7 +18,8 @@
 //	tun (read)               the device; pieces are cut to packets        tun_linux.go
 //	relay (enter)            which host is it for, which connection is it of
 //	link … link              the shared one and the host's own            paths_linux.go
-//	relay (pass)             on to the next link, or
+//	relay (pass)             on to the next link, or                      relay_linux.go
+//	bundle                   with others of its kind that are due, if any  bundle_linux.go
 //	tun (write)              to the receiver's kernel, and
 //	tap                      what became of it, to whoever wants to know  tap.go
 //

@@ -119,6 +119,8 @@ func schedule(gentle bool) string {
 	if unix.SchedSetAttr(0, &attr, 0) == nil {
 		return byNice
 	}
+	attr.Nice = 0
+	_ = unix.SchedSetAttr(0, &attr, 0)
 	return ordinary
 }
 

@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +42,7 @@ type relay struct {
 	bell       int // an eventfd that interrupts the wait
 	stop       bool
 	scheduling string // of its thread
+	gentle     bool   // its links are slow: it can afford to look at the clock until it is time
 	wake       waking
 	done       chan struct{}
 }
@@ -66,13 +66,13 @@ func newRelay(tuns [2]*tun, mtu int, p paths, t *tap, counted bool) (*relay, err
 		start: time.Now(), tuns: tuns, paths: p, tap: t, bell: bell,
 		pool: slots{size: vnetHeader + mtu},
 		out:  [2]*bundle{new(bundle), new(bundle)},
-		wake: newWaking(),
+		wake: newWaking(), gentle: p.gentle(),
 		done: make(chan struct{}),
 	}
 	if counted || t != nil {
 		r.flows = new(flows)
 	}
-	go r.run()
+	onThread(r.run)
 	return r, nil
 }
 
@@ -104,8 +104,7 @@ const readsAtOnce = 4
 func (r *relay) run() {
 	defer close(r.done)
 	defer r.requests.end()
-	runtime.LockOSThread() // and never unlocked: its priority is nobody else's
-	r.scheduling = schedule(r.paths.gentle())
+	r.scheduling = schedule(r.gentle)
 	for !r.stop && r.failure == nil {
 		busy := r.readAll(Up)
 		busy = r.readAll(Down) || busy
@@ -330,7 +329,7 @@ func (r *relay) wait() {
 	began := r.now()
 	if at, ok := r.paths.next(); ok {
 		left = at - began
-		if sleep = r.wake.sleep(left); sleep == 0 {
+		if sleep = r.wake.sleep(left); sleep == 0 && r.gentle {
 			return // it is due sooner than a sleep would end
 		}
 		t := unix.NsecToTimespec(int64(sleep))

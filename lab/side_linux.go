@@ -61,22 +61,25 @@ func newSide(name string, n *names) (*Side, error) {
 // onThread runs f in a goroutine on a thread of its own, which ends with f. That is
 // never the process's first thread: that one cannot end, and what it does to itself
 // others see as the process's own.
-func onThread(f func()) {
-	go func() {
-		runtime.LockOSThread() // and not unlocked, so that the thread ends
-		if unix.Gettid() != unix.Getpid() {
-			f()
-			return
-		}
-		defer runtime.UnlockOSThread()
-		locked := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(locked)
-			f()
-		}()
-		<-locked
-	}()
+func onThread(f func()) { go keepThread(f) }
+
+func keepThread(f func()) {
+	runtime.LockOSThread() // and not unlocked, so that the thread ends
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	locked := make(chan struct{})
+	go keepOther(f, locked)
+	<-locked
+	runtime.UnlockOSThread()
+}
+
+// keepOther runs f on whatever thread it gets while the first is held.
+func keepOther(f func(), locked chan<- struct{}) {
+	runtime.LockOSThread()
+	close(locked)
+	f()
 }
 
 // thread is the side's own. No other code may run in its namespaces.

@@ -160,12 +160,11 @@ func (r *record) of(n int) []event {
 // windowTable is what one round trip came to, with a small and with a large window.
 func windowTable(small, large *windowCell) Table {
 	t := Table{
-		Title:  fmt.Sprintf("RTT %v: rounds of data by initial window, and time in RTTs", small.rtt),
+		Title:  fmt.Sprintf("RTT %v: rounds of data by formula and as counted, and all the time in RTTs", small.rtt),
 		Labels: []string{"kB"},
 	}
 	for _, w := range []*windowCell{small, large} {
-		name := fmt.Sprintf("IW%d ", w.window)
-		t.Columns = append(t.Columns, Column{name + "formula", 0}, Column{name + "rounds", 0}, Column{name + "time", 2})
+		t.Columns = append(t.Columns, Column{fmt.Sprintf("IW%d: formula", w.window), 0}, Column{"rounds", 0}, Column{"RTTs", 2})
 	}
 	t.Columns = append(t.Columns, Column{"saved ms", 0})
 	for i, size := range windowSizes {
