@@ -2,7 +2,6 @@ package repro
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"net/http"
@@ -74,14 +73,15 @@ func (m *microsite) load(ctx context.Context, t *linger.Transport) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for _, o := range p.Objects {
-		errs = append(errs, o.Err)
+		if o.Err != nil {
+			return o.Err
+		}
 	}
 	if len(p.Objects) != len(m.paths) {
-		errs = append(errs, fmt.Errorf("%d objects, want %d", len(p.Objects), len(m.paths)))
+		return fmt.Errorf("%d objects, want %d", len(p.Objects), len(m.paths))
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // validate asks whether everything is still good: first the document, then all that

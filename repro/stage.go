@@ -48,7 +48,6 @@ type visit struct {
 	packets int64
 	bytes   int64 // of IP packets
 	payload int64 // of TCP
-	dropped int64
 }
 
 // overhead is the share of the bytes that are headers of IP and TCP.
@@ -75,7 +74,7 @@ func (s *stage) visit(ctx context.Context, strategy linger.Strategy, seed uint64
 	up, down := s.lab.Counts()
 	up, down = up.Since(upBefore), down.Since(downBefore)
 	v.packets, v.bytes = up.Packets+down.Packets, up.Bytes+down.Bytes
-	v.payload, v.dropped = up.Payload+down.Payload, up.Drops()+down.Drops()
+	v.payload = up.Payload + down.Payload
 	return v, nil
 }
 
@@ -100,19 +99,21 @@ func get(ctx context.Context, t http.RoundTripper, path string, header http.Head
 
 // getAll fetches objects at once. Its error is the first that is met.
 func getAll(ctx context.Context, t http.RoundTripper, paths []string, header func(i int) http.Header, status int) error {
-	failed := make(chan error, len(paths))
+	ended := make(chan error, len(paths))
 	for i, path := range paths {
-		go getOne(ctx, t, path, header(i), status, failed)
+		go getOne(ctx, t, path, header(i), status, ended)
 	}
-	var errs []error
+	var first error
 	for range paths {
-		errs = append(errs, <-failed)
+		if err := <-ended; err != nil && first == nil {
+			first = err
+		}
 	}
-	return errors.Join(errs...)
+	return first
 }
 
-func getOne(ctx context.Context, t http.RoundTripper, path string, header http.Header, status int, failed chan<- error) {
-	failed <- get(ctx, t, path, header, status)
+func getOne(ctx context.Context, t http.RoundTripper, path string, header http.Header, status int, ended chan<- error) {
+	ended <- get(ctx, t, path, header, status)
 }
 
 // bare are the fields of a request that has none of its own.
@@ -137,6 +138,5 @@ func medianVisit(visits []visit) visit {
 		packets: count(func(v visit) int64 { return v.packets }),
 		bytes:   count(func(v visit) int64 { return v.bytes }),
 		payload: count(func(v visit) int64 { return v.payload }),
-		dropped: count(func(v visit) int64 { return v.dropped }),
 	}
 }

@@ -22,6 +22,7 @@ type linkFlags struct {
 	traceDown, traceUp string
 	seed               uint64
 	mtu                int
+	dns                time.Duration
 	bound              time.Duration
 	strict             bool
 
@@ -54,7 +55,7 @@ var linkParts = []linkFlag{
 }
 
 // otherLinkFlags need a link, too.
-var otherLinkFlags = []string{"seed", "mtu", "bound", "strict", "kernel", "kernel-client", "kernel-server"}
+var otherLinkFlags = []string{"seed", "mtu", "dns-delay", "bound", "strict", "kernel", "kernel-client", "kernel-server"}
 
 func (f *linkFlags) register(fs *pflag.FlagSet, profile string) {
 	f.fs = fs
@@ -74,6 +75,7 @@ func (f *linkFlags) register(fs *pflag.FlagSet, profile string) {
 	fs.StringSliceVar(&f.dropUp, "drop-up", nil, "lose this packet from the client: `CONNECTION:KIND:N`")
 	fs.Uint64Var(&f.seed, "seed", 1, "draw the lots of the link from `N`: the same drops the same packets")
 	fs.IntVar(&f.mtu, "mtu", 1500, "carry packets of up to `BYTES`")
+	fs.DurationVar(&f.dns, "dns-delay", 0, "let the DNS server inside think for `DURATION` before it answers")
 	fs.Var(&f.kernel.both, "kernel", "tune TCP on both sides: `WORD[,WORD...]`, listed below")
 	fs.Var(&f.kernel.client, "kernel-client", "tune TCP on the client's side: `WORD[,WORD...]`")
 	fs.Var(&f.kernel.server, "kernel-server", "tune TCP on the servers' side: `WORD[,WORD...]`")
@@ -165,7 +167,7 @@ func (f *linkFlags) labConfig(p lab.Profile) (lab.Config, error) {
 	if p.RTT < 0 || time.Duration(p.RTT) > mostRTT {
 		return lab.Config{}, usagef("rtt %v: want 0 to 2m", p.RTT)
 	}
-	c := lab.Config{Seed: f.seed, MTU: f.mtu, Bound: f.bound, Client: f.kernel.both, Server: f.kernel.both}
+	c := lab.Config{Seed: f.seed, MTU: f.mtu, DNSDelay: f.dns, Bound: f.bound, Client: f.kernel.both, Server: f.kernel.both}
 	c.Up, c.Down = p.Links()
 	for _, side := range []struct{ to, words *lab.Kernel }{{&c.Client, &f.kernel.client}, {&c.Server, &f.kernel.server}} {
 		if text := side.words.String(); text != "" {

@@ -39,7 +39,10 @@ func repro(ctx context.Context, e *env, args []string) error {
 		fmt.Fprintf(e.stderr, "%s takes about %s\n", x.Name, x.Takes)
 	}
 	result, err := x.Run(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return errReported // it was interrupted, and whoever did it knows
+	case err != nil:
 		return err
 	}
 	if err := tellResult(e, result, *asJSON); err != nil {
