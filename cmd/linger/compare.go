@@ -63,7 +63,8 @@ medians with a 95 % confidence interval; ~ marks a difference that may be chance
 (Mann-Whitney U test, p ≥ 0.05).
 
 --sweep takes one or two parameters of rtt, down, up and loss; VALUES is a range
-A..B, in 4 steps, A..B/N in N, or a list A:B:C.
+A..B, in 4 steps, A..B/N in N, or a list A:B:C. Of twenty links on which two
+strategies are the same, one may seem to tell them apart.
 
 ` + faultTable() + "\n" + kernelTable(),
 		flags: fs,
@@ -87,14 +88,7 @@ func (f *compareFlags) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if e.live {
-		m.progress = e.roundOf(m.times)
-	}
-	err = m.measure(ctx)
-	if e.live {
-		report.ClearLive(e.stderr)
-	}
-	if err != nil {
+	if err := f.measure(ctx, e, m); err != nil {
 		return pageError(err)
 	}
 	c := comparisonOf(m)
@@ -106,6 +100,15 @@ func (f *compareFlags) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	return errors.Join(m.tell(e.stderr), f.late(m.certificate()))
+}
+
+// measure does what was planned, and tells a terminal how far it is.
+func (f *compareFlags) measure(ctx context.Context, e *env, m *measurement) error {
+	if e.live {
+		m.progress = e.roundOf(m.times)
+		defer report.ClearLive(e.stderr)
+	}
+	return m.measure(ctx)
 }
 
 // roundOf tells a terminal which fetch is under way.

@@ -31,27 +31,50 @@ type linkFlags struct {
 	fs *pflag.FlagSet
 }
 
-// linkFlag is a flag that says one thing of a link.
-type linkFlag struct {
+// A linkPart is one thing that can be said of a link, by the flag of its name.
+type linkPart struct {
 	name string
 	copy func(to, from *lab.Profile)
+
+	// instead is another part, in whose place this one stands unless that one was
+	// asked for, too.
+	instead string
 }
 
 // linkParts are the flags that a profile has a field for.
-var linkParts = []linkFlag{
-	{"rtt", func(to, from *lab.Profile) { to.RTT = from.RTT }},
-	{"jitter", func(to, from *lab.Profile) { to.Jitter = from.Jitter }},
-	{"down", func(to, from *lab.Profile) { to.Down, to.TraceDown = from.Down, nil }},
-	{"up", func(to, from *lab.Profile) { to.Up, to.TraceUp = from.Up, nil }},
-	{"queue", func(to, from *lab.Profile) { to.Queue = from.Queue }},
-	{"loss", func(to, from *lab.Profile) { to.Loss, to.Burst = from.Loss, link.Burst{} }},
-	{"burst", func(to, from *lab.Profile) { to.Burst, to.Loss = from.Burst, 0 }},
-	{"reorder", func(to, from *lab.Profile) { to.Reorder = from.Reorder }},
-	{"duplicate", func(to, from *lab.Profile) { to.Duplicate = from.Duplicate }},
-	{"trace-down", func(to, from *lab.Profile) { to.TraceDown = from.TraceDown }},
-	{"trace-up", func(to, from *lab.Profile) { to.TraceUp = from.TraceUp }},
-	{"drop-down", func(to, from *lab.Profile) { to.DropDown = from.DropDown }},
-	{"drop-up", func(to, from *lab.Profile) { to.DropUp = from.DropUp }},
+var linkParts = []linkPart{
+	{"rtt", func(to, from *lab.Profile) { to.RTT = from.RTT }, ""},
+	{"jitter", func(to, from *lab.Profile) { to.Jitter = from.Jitter }, ""},
+	{"down", func(to, from *lab.Profile) { to.Down = from.Down }, "trace-down"},
+	{"up", func(to, from *lab.Profile) { to.Up = from.Up }, "trace-up"},
+	{"queue", func(to, from *lab.Profile) { to.Queue = from.Queue }, ""},
+	{"loss", func(to, from *lab.Profile) { to.Loss = from.Loss }, "burst"},
+	{"burst", func(to, from *lab.Profile) { to.Burst = from.Burst }, "loss"},
+	{"reorder", func(to, from *lab.Profile) { to.Reorder = from.Reorder }, ""},
+	{"duplicate", func(to, from *lab.Profile) { to.Duplicate = from.Duplicate }, ""},
+	{"trace-down", func(to, from *lab.Profile) { to.TraceDown = from.TraceDown }, "down"},
+	{"trace-up", func(to, from *lab.Profile) { to.TraceUp = from.TraceUp }, "up"},
+	{"drop-down", func(to, from *lab.Profile) { to.DropDown = from.DropDown }, ""},
+	{"drop-up", func(to, from *lab.Profile) { to.DropUp = from.DropUp }, ""},
+}
+
+// takeOver has a link be what parts say that were asked for.
+func takeOver(to, from *lab.Profile, asked func(name string) bool) {
+	for _, p := range linkParts {
+		if asked(p.name) && p.instead != "" && !asked(p.instead) {
+			partNamed(p.instead).copy(to, new(lab.Profile))
+		}
+	}
+	for _, p := range linkParts {
+		if asked(p.name) {
+			p.copy(to, from)
+		}
+	}
+}
+
+// partNamed is the part of a name, which there must be.
+func partNamed(name string) linkPart {
+	return linkParts[slices.IndexFunc(linkParts, func(p linkPart) bool { return p.name == name })]
 }
 
 // otherLinkFlags need a link, too.
@@ -110,11 +133,12 @@ func (f *linkFlags) link() (lab.Profile, error) {
 	if err := f.read(); err != nil {
 		return p, usageError{err}
 	}
-	for _, part := range linkParts {
-		if f.fs.Changed(part.name) {
-			part.copy(&p, &f.own)
+	for _, rate := range []string{"down", "up"} {
+		if f.fs.Changed(rate) && f.fs.Changed("trace-"+rate) {
+			return p, usagef("--%s and --trace-%[1]s both say when packets leave: leave out one", rate)
 		}
 	}
+	takeOver(&p, &f.own, f.fs.Changed)
 	return p, nil
 }
 
@@ -166,6 +190,9 @@ const mostRTT = 2 * time.Minute
 func (f *linkFlags) labConfig(p lab.Profile) (lab.Config, error) {
 	if p.RTT < 0 || time.Duration(p.RTT) > mostRTT {
 		return lab.Config{}, usagef("rtt %v: want 0 to 2m", p.RTT)
+	}
+	if f.mtu == 0 || f.bound == 0 {
+		return lab.Config{}, usagef("--mtu and --bound cannot be 0")
 	}
 	c := lab.Config{Seed: f.seed, MTU: f.mtu, DNSDelay: f.dns, Bound: f.bound, Client: f.kernel.both, Server: f.kernel.both}
 	c.Up, c.Down = p.Links()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lingerhttp/linger"
 	"github.com/lingerhttp/linger/lab"
 	"github.com/lingerhttp/linger/page"
@@ -25,8 +27,10 @@ type measurement struct {
 	seed       uint64
 	progress   func(round int, strategy string) // nil: nobody wants to know
 
-	rounds       [][]*visit // by strategy
-	certificates []lab.Certificate
+	rounds [][]*visit // by strategy
+
+	mu           sync.Mutex
+	certificates []lab.Certificate // guarded by mu while measure runs
 }
 
 // A visit is one fetch of the page.
@@ -41,77 +45,44 @@ func (m *measurement) measure(ctx context.Context) error {
 	for i := range m.rounds {
 		m.rounds[i] = make([]*visit, m.times)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w := &work{m: m, cancel: cancel}
+	todo := make(chan int, m.times)
+	for round := range m.times {
+		todo <- round
+	}
+	close(todo)
+	g, ctx := errgroup.WithContext(ctx)
 	for range min(m.place.atOnce, m.times) {
-		w.workers.Add(1)
-		go w.run(ctx)
+		g.Go(func() error { return m.work(ctx, todo) })
 	}
-	w.workers.Wait()
-	return w.err
+	return g.Wait()
 }
 
-// work is the rounds of a measurement that are still to be done.
-type work struct {
-	m       *measurement
-	cancel  context.CancelFunc // ends the others when something failed
-	workers sync.WaitGroup
-
-	mu    sync.Mutex
-	begun int   // guarded by mu; rounds
-	err   error // guarded by mu; what failed first
-}
-
-// run does rounds at a site of its own until none is left.
-func (w *work) run(ctx context.Context) {
-	defer w.workers.Done()
-	if err := w.rest(ctx); err != nil {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.err == nil {
-			w.err = err
-		}
-		w.cancel()
-	}
-}
-
-func (w *work) rest(ctx context.Context) (err error) {
-	s, err := w.m.place.open()
+// work does rounds at a site of its own until none is left.
+func (m *measurement) work(ctx context.Context, todo <-chan int) (err error) {
+	s, err := m.place.open()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close(s)) }()
-	if w.m.place.warmUp {
-		if _, err := w.m.fetch(ctx, s, 0, 0); err != nil {
+	defer func() { err = errors.Join(err, m.close(s)) }()
+	if m.place.warmUp {
+		if _, err := m.fetch(ctx, s, 0, 0); err != nil {
 			return err
 		}
 	}
-	for {
-		round, ok := w.take()
-		if !ok {
-			return nil
-		}
-		if err := w.m.round(ctx, s, round); err != nil {
+	for round := range todo {
+		if err := m.round(ctx, s, round); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// take is the next round that nobody has begun.
-func (w *work) take() (round int, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.begun++
-	return w.begun - 1, w.begun <= w.m.times
-}
-
-func (w *work) close(s site) error {
+func (m *measurement) close(s site) error {
 	c, err := s.close()
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if c != nil {
-		w.m.certificates = append(w.m.certificates, *c)
+		m.certificates = append(m.certificates, *c)
 	}
 	return err
 }

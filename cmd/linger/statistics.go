@@ -72,31 +72,31 @@ func rowOf(name string, pages []*visit) report.Row {
 	return row
 }
 
-// wireOfRounds is what passed in the median round, each count for itself; nil where
+// wireOfRounds is what passed in the median round, each figure for itself; nil where
 // nobody counted.
 func wireOfRounds(visits []*visit) *report.Wire {
 	if visits[0].wire == nil {
 		return nil
 	}
-	of := func(get func(*report.Wire) int64) int64 {
+	of := func(get func(*report.Wire) float64) float64 {
 		values := make([]float64, len(visits))
 		for i, v := range visits {
-			values[i] = float64(get(v.wire))
+			values[i] = get(v.wire)
 		}
-		return int64(median(values))
+		return median(values)
 	}
-	w := &report.Wire{
-		PacketsUp:   of(func(w *report.Wire) int64 { return w.PacketsUp }),
-		PacketsDown: of(func(w *report.Wire) int64 { return w.PacketsDown }),
-		BytesUp:     of(func(w *report.Wire) int64 { return w.BytesUp }),
-		BytesDown:   of(func(w *report.Wire) int64 { return w.BytesDown }),
-		Payload:     of(func(w *report.Wire) int64 { return w.Payload }),
-		Dropped:     of(func(w *report.Wire) int64 { return w.Dropped }),
+	count := func(get func(*report.Wire) int64) int64 {
+		return int64(of(func(w *report.Wire) float64 { return float64(get(w)) }))
 	}
-	if bytes := w.BytesUp + w.BytesDown; bytes > 0 {
-		w.Overhead = 1 - float64(w.Payload)/float64(bytes)
+	return &report.Wire{
+		PacketsUp:   count(func(w *report.Wire) int64 { return w.PacketsUp }),
+		PacketsDown: count(func(w *report.Wire) int64 { return w.PacketsDown }),
+		BytesUp:     count(func(w *report.Wire) int64 { return w.BytesUp }),
+		BytesDown:   count(func(w *report.Wire) int64 { return w.BytesDown }),
+		Payload:     count(func(w *report.Wire) int64 { return w.Payload }),
+		Dropped:     count(func(w *report.Wire) int64 { return w.Dropped }),
+		Overhead:    of(func(w *report.Wire) float64 { return w.Overhead }),
 	}
-	return w
 }
 
 // timeOf is how long a page took; if it never was complete, how long it was

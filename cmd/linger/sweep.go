@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/lingerhttp/linger/lab"
@@ -35,8 +37,7 @@ type sweep struct {
 	room *semaphore.Weighted // of relayed bits a second
 
 	mu   sync.Mutex
-	done int   // guarded by mu
-	err  error // guarded by mu; what failed first
+	done int // guarded by mu; cells
 }
 
 func (f *compareFlags) runSweep(ctx context.Context, e *env, args []string) error {
@@ -89,16 +90,16 @@ func (f *compareFlags) grid(axes []axis) (*sweep, error) {
 		return nil, err
 	}
 	s := &sweep{base: base, axes: axes, room: semaphore.NewWeighted(relayed)}
-	rows := axis{values: []string{""}}
+	rows := []string{""}
 	if len(axes) == 2 {
-		rows = axes[1]
+		rows = axes[1].values
 	}
-	for y, vy := range rows.values {
+	for y, vy := range rows {
 		for x, vx := range axes[0].values {
 			p := base
 			axes[0].set(&p, vx)
-			if rows.set != nil {
-				rows.set(&p, vy)
+			if len(axes) == 2 {
+				axes[1].set(&p, vy)
 			}
 			c, err := f.cell(p)
 			if err != nil {
@@ -133,43 +134,33 @@ func (f *compareFlags) cell(p lab.Profile) (*cell, error) {
 
 // measure does all cells.
 func (s *sweep) measure(ctx context.Context, e *env) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	if e.live {
 		defer report.ClearLive(e.stderr)
 	}
-	var workers sync.WaitGroup
+	g, within := errgroup.WithContext(ctx)
 	for _, c := range s.cells {
-		if err := s.room.Acquire(ctx, c.weight); err != nil {
+		if s.room.Acquire(within, c.weight) != nil {
 			break // one of the cells has failed, or ctx is done
 		}
-		workers.Add(1)
-		go s.run(ctx, cancel, &workers, e, c)
+		g.Go(func() error {
+			defer s.room.Release(c.weight)
+			return s.measureCell(within, e, c)
+		})
 	}
-	workers.Wait()
-	if s.err == nil {
-		return context.Cause(ctx)
-	}
-	return s.err
+	return cmp.Or(g.Wait(), context.Cause(ctx))
 }
 
-func (s *sweep) run(ctx context.Context, cancel context.CancelFunc, workers *sync.WaitGroup, e *env, c *cell) {
-	defer workers.Done()
-	defer s.room.Release(c.weight)
-	err := c.measurement.measure(ctx)
+func (s *sweep) measureCell(ctx context.Context, e *env, c *cell) error {
+	if err := c.measurement.measure(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done++
-	if err != nil {
-		if s.err == nil {
-			s.err = err
-		}
-		cancel()
-		return
-	}
 	if e.live {
 		fmt.Fprintf(e.stderr, "\r\x1b[K%d of %d links measured", s.done, len(s.cells))
 	}
+	return nil
 }
 
 // certificate is that of all labs together.

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,14 +78,17 @@ func parseAxis(name, values string) (axis, error) {
 		if names = append(names, p.name); p.name != name {
 			continue
 		}
-		a := axis{name: name, set: func(to *lab.Profile, value string) {
-			_ = p.field(to).UnmarshalText([]byte(value)) // it was read before
-		}}
-		var err error
-		a.values, err = p.list(values)
-		return a, err
+		list, err := p.list(values)
+		return axis{name, list, p.set}, err
 	}
 	return axis{}, usagef("--sweep %q: want one or two of %s, such as rtt=20ms..300ms", name, strings.Join(names, ", "))
+}
+
+// set gives a link a value, which was read before, as the flag of that name would.
+func (p parameter) set(to *lab.Profile, value string) {
+	var one lab.Profile
+	_ = p.field(&one).UnmarshalText([]byte(value))
+	takeOver(to, &one, func(name string) bool { return name == p.name })
 }
 
 // list is the values of a text: a list, or a range.
@@ -99,7 +103,12 @@ func (p parameter) list(text string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		values = append(values, p.text(n))
+		if value := p.text(n); !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	if len(values) > mostSteps {
+		return nil, usagef("--sweep %s: at most %d values, not %d", p.name, mostSteps, len(values))
 	}
 	return values, nil
 }
@@ -114,7 +123,8 @@ func (p parameter) read(text string) (float64, error) {
 }
 
 // steps are the values of a range, each by the same factor more than the one
-// before, with two digits.
+// before; those between the ends have two digits, and are fewer where the range is
+// too narrow for that.
 func (p parameter) steps(from, to string) ([]string, error) {
 	to, count, counted := strings.Cut(to, "/")
 	n := defaultSteps
@@ -135,12 +145,14 @@ func (p parameter) steps(from, to string) ([]string, error) {
 	if low <= 0 || high <= low {
 		return nil, usagef("--sweep %s: a range goes from a small value to a larger one, and zero has no factor: name such values one by one, as in %[1]s=%s:%s", p.name, from, to)
 	}
-	values := make([]string, n)
-	for i := range values {
-		values[i] = p.text(twoDigits(low * math.Pow(high/low, float64(i)/float64(n-1))))
+	values := []string{p.text(low)}
+	for i := 1; i < n-1; i++ {
+		v := twoDigits(low * math.Pow(high/low, float64(i)/float64(n-1)))
+		if value := p.text(v); v > low && v < high && value != values[len(values)-1] {
+			values = append(values, value)
+		}
 	}
-	values[n-1] = p.text(high)
-	return values, nil
+	return append(values, p.text(high)), nil
 }
 
 // twoDigits rounds to two digits.
