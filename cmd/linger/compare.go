@@ -88,7 +88,13 @@ func (f *compareFlags) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.measure(ctx, e, m); err != nil {
+	err = f.measure(ctx, e, m)
+	if isNeed(err) && !f.linkFlags.given() {
+		m.place = f.withoutLab(e, err)
+		m.times = f.times(args, m.place)
+		err = f.measure(ctx, e, m)
+	}
+	if err != nil {
 		return pageError(err)
 	}
 	c := comparisonOf(m)
@@ -142,8 +148,7 @@ func (f *compareFlags) choosePlace(e *env, args []string) (place, error) {
 		if f.linkFlags.given() {
 			return place{}, err
 		}
-		fmt.Fprintf(e.stderr, "linger compare: %v\n  so this is loopback, which has no round trip\n", err)
-		return f.loopback(), nil
+		return f.withoutLab(e, err), nil
 	}
 	p, err := f.link()
 	if err != nil {
@@ -151,6 +156,18 @@ func (f *compareFlags) choosePlace(e *env, args []string) (place, error) {
 	}
 	c, err := f.labConfig(p)
 	return f.overLink(c, f.describe(p)), err
+}
+
+// withoutLab is the place where no lab can be made, and says why.
+func (f *compareFlags) withoutLab(e *env, why error) place {
+	fmt.Fprintf(e.stderr, "linger compare: %v\n  so this is loopback, which has no round trip\n", why)
+	return f.loopback()
+}
+
+// isNeed reports whether an error says that no lab can be made on this system.
+func isNeed(err error) bool {
+	var byLab *lab.Error
+	return errors.As(err, &byLab) && byLab.Need != ""
 }
 
 // times is how often each strategy fetches the page.

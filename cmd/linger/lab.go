@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -71,7 +67,7 @@ func (f *labFlags) run(ctx context.Context, e *env, args []string) error {
 	case len(args) == 0:
 		return usagef("want a program to run, such as curl http://origin/")
 	case !dashed && args[0] == "profiles":
-		return f.profiles(e, args[1:])
+		return profiles(e, args[1:])
 	case !dashed && args[0] == "repro":
 		return repro(ctx, e, args[1:])
 	}
@@ -83,11 +79,15 @@ func (f *labFlags) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
+	c.Hosts = []lab.Host{{Names: append([]string{lab.DefaultName}, f.names...)}}
+	if err := c.Check(); err != nil {
+		return usageError{err}
+	}
 	if f.server != "" && (f.tls || f.fs.Changed("site") || f.faults.String() != "") {
 		return usagef("--site, --tls and --fault are for the built-in site, not for --server")
 	}
 	program, err := exec.LookPath(args[0])
-	if err != nil && !errors.Is(err, exec.ErrDot) {
+	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], plainExec(err))
 	}
 	if err := lab.Rootless(); err != nil {
@@ -106,27 +106,26 @@ func plainExec(err error) error {
 }
 
 // inside makes the lab, runs the command, and tells.
-func (f *labFlags) inside(ctx context.Context, e *env, p lab.Profile, c lab.Config, args []string) (err error) {
-	capture, err := f.capture(&c)
+func (f *labFlags) inside(ctx context.Context, e *env, p lab.Profile, c lab.Config, args []string) error {
+	capture, err := newCaptureFile(f.pcap)
 	if err != nil {
 		return err
 	}
-	c.Hosts = []lab.Host{{Names: append([]string{lab.DefaultName}, f.names...)}}
+	c.Tap = capture.tap()
 	l, err := lab.New(c)
 	if err != nil {
-		return labError(err)
+		return labError(errors.Join(err, capture.discard()))
 	}
 	for _, note := range l.Notes() {
 		fmt.Fprintf(e.stderr, "linger lab: %s\n", note)
 	}
 	ran, cert, err := f.serveAndRun(ctx, e, l, args)
 	client, server := l.Kernels()
-	err = errors.Join(err, l.Close(), capture.close())
-	if err != nil {
+	if err := errors.Join(err, l.Close(), capture.close()); err != nil {
 		return err
 	}
 	if !f.quiet {
-		tellCertificate(e.stderr, f.describe(p), cert)
+		fmt.Fprintf(e.stderr, "link %s\n%s\n", f.describe(p), cert)
 	}
 	result := labResult{f.describe(p), client, server, cert, l.Notes()}
 	if err := result.write(f.json); err != nil {
@@ -141,54 +140,24 @@ func (f *labFlags) inside(ctx context.Context, e *env, p lab.Profile, c lab.Conf
 // serveAndRun starts the server, runs the command and takes the certificate. Ran is
 // what became of the command, err what became of the lab.
 func (f *labFlags) serveAndRun(ctx context.Context, e *env, l *lab.Lab, args []string) (ran error, cert lab.Certificate, err error) {
-	trust, stop, err := f.startServer(ctx, e, l)
+	server, err := f.startServer(ctx, e, l)
 	if err != nil {
 		return nil, cert, err
 	}
+	ran = runInside(ctx, e, l, args, server.trust)
+	cert = l.Certificate()
+	return ran, cert, server.stop()
+}
+
+// runInside runs the command on the client side.
+func runInside(ctx context.Context, e *env, l *lab.Lab, args, environ []string) error {
+	ctx, stop := leaveToTerminal(ctx)
+	defer stop()
 	cmd := l.Client.Command(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, e.stdout, e.stderr
-	cmd.Env = append(insideEnv(os.Environ()), trust...)
+	cmd.Env = append(insideEnv(os.Environ()), environ...)
 	politely(cmd)
-	ran = commandError(ctx, cmd.Run())
-	cert = l.Certificate()
-	return ran, cert, stop()
-}
-
-// tellCertificate says how exact the link was.
-func tellCertificate(w io.Writer, link string, c lab.Certificate) {
-	fmt.Fprintf(w, "link %s\n%s\n", link, c)
-}
-
-// politely asks a program to end when its context does, as Ctrl-C would, before it is
-// killed.
-func politely(c *lab.Cmd) {
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.WaitDelay = 3 * time.Second
-}
-
-// An exitError passes on the exit code of a program.
-type exitError int
-
-func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
-// signalled is what shells add to a signal's number.
-const signalled = 128
-
-// commandError makes of the end of a program linger's own.
-func commandError(ctx context.Context, err error) error {
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return errReported // it was interrupted, and whoever did it knows
-	case !errors.As(err, &exit):
-		return err
-	case exit.Exited():
-		return exitError(exit.ExitCode())
-	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok {
-		return exitError(signalled + int(status.Signal()))
-	}
-	return err
+	return commandError(ctx, cmd.Run())
 }
 
 // insideEnv leaves out of an environment what names proxies, which nobody can reach
@@ -198,96 +167,4 @@ func insideEnv(environ []string) []string {
 		name, _, _ := strings.Cut(strings.ToLower(v), "=")
 		return strings.HasSuffix(name, "_proxy")
 	})
-}
-
-// capture prepares the file of --pcap.
-func (f *labFlags) capture(c *lab.Config) (*captureFile, error) {
-	if f.pcap == "" {
-		return nil, nil
-	}
-	file, err := os.Create(f.pcap)
-	if err != nil {
-		return nil, err
-	}
-	capture, err := lab.NewCapture(file)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	c.Tap = capture.Tap
-	return &captureFile{file, capture}, nil
-}
-
-// A captureFile is the file of --pcap.
-type captureFile struct {
-	file    *os.File
-	capture *lab.Capture
-}
-
-func (c *captureFile) close() error {
-	if c == nil {
-		return nil
-	}
-	return errors.Join(c.capture.Close(), c.file.Close())
-}
-
-// A labResult is what --json writes.
-type labResult struct {
-	Link         string            `json:"link"`
-	KernelClient map[string]string `json:"kernel_client"`
-	KernelServer map[string]string `json:"kernel_server"`
-	Certificate  lab.Certificate   `json:"certificate"`
-	Notes        []string          `json:"notes"`
-}
-
-func (r labResult) write(file string) error {
-	if file == "" {
-		return nil
-	}
-	if r.Notes == nil {
-		r.Notes = []string{}
-	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, '\n'), 0o666)
-}
-
-// profiles lists the profiles there are.
-func (f *labFlags) profiles(e *env, args []string) error {
-	fs := pflag.NewFlagSet("lab profiles", pflag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	asJSON := fs.Bool("json", false, "")
-	if err := fs.Parse(args); err != nil {
-		return usageError{err}
-	}
-	names := fs.Args()
-	if len(names) == 0 {
-		for _, p := range lab.Profiles() {
-			names = append(names, p.Name)
-		}
-	}
-	for _, name := range names {
-		p, err := lab.ReadProfile(name)
-		if err != nil {
-			return usageError{err}
-		}
-		if err := tellProfile(e.stdout, p, *asJSON); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func tellProfile(w io.Writer, p lab.Profile, asJSON bool) error {
-	if !asJSON {
-		fmt.Fprintf(w, "%s\n  %s\n  source: %s\n", p, p.About, p.Source)
-		return nil
-	}
-	text, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s\n", text)
-	return nil
 }

@@ -16,33 +16,39 @@ import (
 
 // What stands on the server side of a lab.
 
-// startServer starts the built-in site, or the program of --server. It returns the
-// environment in which a client trusts it, and a function that ends it.
-func (f *labFlags) startServer(ctx context.Context, e *env, l *lab.Lab) (trust []string, stop func() error, err error) {
+// A labServer is what was started there.
+type labServer struct {
+	trust []string // the environment in which a client trusts it
+	stop  func() error
+}
+
+// startServer starts the built-in site, or the program of --server.
+func (f *labFlags) startServer(ctx context.Context, e *env, l *lab.Lab) (*labServer, error) {
 	if f.server != "" {
-		return nil, func() error { return nil }, f.startProgram(ctx, e, l)
+		return f.startProgram(ctx, e, l)
 	}
 	cfg, err := f.siteFlags.config()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	srv, err := serveIn(l, cfg, f.names)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !f.tls {
-		return nil, srv.Close, nil
+		return &labServer{stop: srv.Close}, nil
 	}
 	dir, err := os.MkdirTemp("", "linger-lab-")
 	if err != nil {
-		return nil, nil, errors.Join(err, srv.Close())
+		return nil, errors.Join(err, srv.Close())
 	}
-	stop = func() error { return errors.Join(srv.Close(), os.RemoveAll(dir)) }
+	s := &labServer{stop: func() error { return errors.Join(srv.Close(), os.RemoveAll(dir)) }}
 	file := filepath.Join(dir, "cert.pem")
 	if err := os.WriteFile(file, srv.CertPEM(), 0o644); err != nil {
-		return nil, nil, errors.Join(err, stop())
+		return nil, errors.Join(err, s.stop())
 	}
-	return []string{"SSL_CERT_FILE=" + file, "CURL_CA_BUNDLE=" + file}, stop, nil
+	s.trust = []string{"SSL_CERT_FILE=" + file, "CURL_CA_BUNDLE=" + file}
+	return s, nil
 }
 
 // serveIn serves a site on the first host of a lab: its first origin at the port of
@@ -70,30 +76,48 @@ func serveIn(l *lab.Lab, cfg origin.Config, names []string) (*origin.Server, err
 const serverPatience = 10 * time.Second
 
 // startProgram runs the program of --server until the lab ends, and returns when it
-// listens.
-func (f *labFlags) startProgram(ctx context.Context, e *env, l *lab.Lab) error {
+// listens. If it ends badly before it is told to, stop says so.
+func (f *labFlags) startProgram(ctx context.Context, e *env, l *lab.Lab) (*labServer, error) {
 	cmd := l.Server.Command(ctx, "sh", "-c", f.server)
 	cmd.Stdout, cmd.Stderr = e.stderr, e.stderr
 	cmd.Env = insideEnv(os.Environ())
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("--server: %w", err)
+		return nil, fmt.Errorf("--server: %w", err)
 	}
 	ended := make(chan error, 1)
 	go waitFor(cmd, ended)
+	if err := f.awaitProgram(ctx, l, ended); err != nil {
+		return nil, err
+	}
+	return &labServer{stop: func() error {
+		select {
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("--server %q ended while it was to serve: %w", f.server, err)
+			}
+		default:
+		}
+		return nil
+	}}, nil
+}
+
+// awaitProgram returns when somebody listens.
+func (f *labFlags) awaitProgram(ctx context.Context, l *lab.Lab, ended chan error) error {
 	patience := time.NewTimer(serverPatience)
 	defer patience.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	left := ended
 	for {
 		if up, err := listensOnWeb(l.Server); up || err != nil {
 			return err
 		}
 		select {
-		case err := <-ended:
+		case err := <-left:
 			if err != nil {
 				return fmt.Errorf("--server %q ended before it listened on port 80 or 443: %w", f.server, err)
 			}
-			ended = nil // what it left in the background may still come up
+			left = nil // what it left in the background may still come up
 		case <-tick.C:
 		case <-patience.C:
 			return fmt.Errorf("--server %q did not listen on port 80 or 443 within %v", f.server, serverPatience)
