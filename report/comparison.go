@@ -20,8 +20,11 @@ type Comparison struct {
 
 	// Certificate says in a line or two how exact the link was. Late makes it a
 	// warning: the link did not keep its times.
-	Certificate []string `json:"certificate,omitempty"`
+	Certificate []string `json:"-"`
 	Late        bool     `json:"late,omitempty"`
+
+	// Exactness is the certificate in figures, for JSON; nil without a link.
+	Exactness any `json:"certificate,omitempty"`
 }
 
 // A Row is one strategy of a comparison. Counts and sums are those of one round,

@@ -38,7 +38,7 @@ func (c *Comparison) filled() Comparison {
 
 func (s *Sweep) filled() Sweep {
 	f := *s
-	for _, list := range []*[]string{&f.X.Values, &f.Y.Values, &f.Strategies, &f.Verdicts, &f.Certificate} {
+	for _, list := range []*[]string{&f.X.Values, &f.Y.Values, &f.Strategies, &f.Verdicts} {
 		if *list == nil {
 			*list = []string{}
 		}

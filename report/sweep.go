@@ -25,8 +25,11 @@ type Sweep struct {
 
 	// Certificate says in a line or two how exact the link was. Late makes it a
 	// warning: the link did not keep its times.
-	Certificate []string `json:"certificate"`
+	Certificate []string `json:"-"`
 	Late        bool     `json:"late"`
+
+	// Exactness is the certificate in figures, for JSON.
+	Exactness any `json:"certificate"`
 }
 
 // An Axis is a parameter of the link and the values it was given.

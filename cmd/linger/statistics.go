@@ -20,7 +20,7 @@ const confidence = 0.95
 func comparisonOf(m *measurement) *report.Comparison {
 	c := &report.Comparison{Rounds: m.times, Link: m.place.link}
 	if cert := m.certificate(); cert != nil {
-		c.Certificate, c.Late = strings.Split(cert.String(), "\n"), cert.Late
+		c.Certificate, c.Late, c.Exactness = strings.Split(cert.String(), "\n"), cert.Late, cert
 	}
 	for i, s := range m.strategies {
 		c.Rows = append(c.Rows, rowOf(s.Name, m.rounds[i]))
