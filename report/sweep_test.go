@@ -19,6 +19,7 @@ func sampleSweep() *Sweep {
 			"pipelined is fastest on 11 of 20 links, multiplexed on 5; at 56 kbit/s it does not matter how exchanges share connections.",
 			"Parallel connections stop helping below 1 Mbit/s: there persistent6 takes 1.07 times as long as persistent.",
 		},
+		Exactness: map[string]int{"p99_ns": 4_200_000},
 		Certificate: []string{
 			"link late: 3 of 81,204 packets left more than 1 ms after their time, the worst after 4.2 ms",
 			"the medians of these cells may be too high",
