@@ -9,7 +9,8 @@ import (
 
 // A Drop names packets to be lost, such as the third data segment of the second
 // connection. As text it is "2:data:3"; "*" stands for every connection and for
-// every packet of the kind: "*:syn:1", "1:data:*".
+// every packet of the kind: "*:syn:1", "1:data:*". What is not TCP can be named as a
+// whole only: "*:other:*".
 type Drop struct {
 	Conn int // as in Packet; 0 means every connection
 	Kind Kind
@@ -51,7 +52,10 @@ func (d Drop) MarshalText() ([]byte, error) {
 	return []byte(d.String()), nil
 }
 
-var errDrop = errors.New("want CONNECTION:KIND:N, like 2:data:3 or *:syn:1")
+var (
+	errDrop      = errors.New("want CONNECTION:KIND:N, like 2:data:3 or *:syn:1")
+	errDropOther = errors.New("what is not TCP has no connection and is not counted; want *:other:*")
+)
 
 // UnmarshalText reads what MarshalText wrote. On an error d stays as it was.
 func (d *Drop) UnmarshalText(text []byte) error {
@@ -68,7 +72,11 @@ func (d *Drop) UnmarshalText(text []byte) error {
 	if !ok || !ok2 {
 		return misread("drop", text, errDrop)
 	}
-	*d = Drop{conn, Kind(kind), nth}
+	read := Drop{conn, Kind(kind), nth}
+	if read.check() != nil { // numbers and kind are right
+		return misread("drop", text, errDropOther)
+	}
+	*d = read
 	return nil
 }
 
@@ -82,8 +90,11 @@ func parseOrdinal(text string) (n int, ok bool) {
 
 // check returns an *Error if nothing can be named so.
 func (d Drop) check() error {
-	if d.Conn < 0 || d.Nth < 0 || d.Kind >= numKinds {
+	switch {
+	case d.Conn < 0 || d.Nth < 0 || d.Kind >= NumKinds:
 		return &Error{Field: "drop", Value: d.String(), Err: errDrop}
+	case d.Kind == Other && (d.Conn > 0 || d.Nth > 0):
+		return &Error{Field: "drop", Value: d.String(), Err: errDropOther}
 	}
 	return nil
 }

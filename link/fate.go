@@ -33,7 +33,7 @@ const (
 	Named                     // Config.Drop names it
 	LostInBurst               // Config.Burst
 	Lost                      // Config.Loss
-	numReasons
+	NumReasons                // how many there are
 )
 
 var reasonNames = [...]string{"arrived", "tail", "codel", "named", "burst", "lost"}

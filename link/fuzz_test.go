@@ -105,7 +105,7 @@ func FuzzLink(f *testing.F) {
 		for ; len(ops) >= 3 && len(list) < 200; ops = ops[3:] {
 			now += time.Duration(ops[0]) * time.Duration(ops[0]) * 500 * us
 			list = append(list, arrival{now, Packet{
-				ID: uint64(len(list)), Size: int(ops[1]) * 10, Conn: int(ops[2] & 3), Kind: Kind(ops[2] >> 2 & 7 % uint8(numKinds)), Nth: int(ops[2] >> 5),
+				ID: uint64(len(list)), Size: int(ops[1]) * 10, Conn: int(ops[2] & 3), Kind: Kind(ops[2] >> 2 & 7 % uint8(NumKinds)), Nth: int(ops[2] >> 5),
 			}})
 		}
 		checkLink(t, randomConfig(rand.New(rand.NewPCG(seed, 5))), seed, list)

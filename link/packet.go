@@ -21,14 +21,14 @@ type Kind uint8
 // The kinds. Each segment is of one: a RST whatever else it is, else a SYN or
 // SYNACK, else Data if it carries any, else a FIN, else an ACK.
 const (
-	Other  Kind = iota // not TCP
-	SYN                // asks for a connection
-	SYNACK             // grants one
-	Data               // carries data
-	ACK                // acknowledges and does nothing else
-	FIN                // ends a direction
-	RST                // breaks a connection off
-	numKinds
+	Other    Kind = iota // not TCP
+	SYN                  // asks for a connection
+	SYNACK               // grants one
+	Data                 // carries data
+	ACK                  // acknowledges and does nothing else
+	FIN                  // ends a direction
+	RST                  // breaks a connection off
+	NumKinds             // how many there are
 )
 
 var kindNames = [...]string{"other", "syn", "synack", "data", "ack", "fin", "rst"}

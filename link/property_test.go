@@ -54,11 +54,19 @@ func randomConfig(r *rand.Rand) Config {
 	}
 	some(func() { c.Loss = p() })
 	some(func() { c.Burst = Burst{p() + 0.001, p(), p(), p() / 10} })
-	some(func() { c.Drop = []Drop{{r.IntN(3), Kind(r.IntN(int(numKinds))), r.IntN(5)}} })
+	some(func() { c.Drop = []Drop{anyDrop(r)} })
 	some(func() { c.Reorder = p() })
 	some(func() { c.ReorderBy = time.Duration(r.IntN(30)) * ms })
 	some(func() { c.Duplicate = p() })
 	return c
+}
+
+func anyDrop(r *rand.Rand) Drop {
+	d := Drop{Kind: Kind(r.IntN(int(NumKinds)))}
+	if d.Kind != Other {
+		d.Conn, d.Nth = r.IntN(3), r.IntN(5)
+	}
+	return d
 }
 
 // randomArrivals returns packets that come singly, in heaps, and at whole
@@ -80,7 +88,7 @@ func randomArrivals(r *rand.Rand, n int) []arrival {
 			size = r.IntN(3000)
 		}
 		list[i] = arrival{now, Packet{
-			ID: uint64(i), Size: size, Conn: r.IntN(3), Kind: Kind(r.IntN(int(numKinds))), Nth: r.IntN(5),
+			ID: uint64(i), Size: size, Conn: r.IntN(3), Kind: Kind(r.IntN(int(NumKinds))), Nth: r.IntN(5),
 		}}
 	}
 	return list

@@ -142,10 +142,10 @@ func TestDropText(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for k := range numKinds {
+	for k := range NumKinds {
 		wantBack(t, k, kindNames[k])
 	}
-	for r := range numReasons {
+	for r := range NumReasons {
 		wantBack(t, r, reasonNames[r])
 	}
 }
@@ -211,6 +211,8 @@ func TestDropTextFails(t *testing.T) {
 		"0:data:3":  `want CONNECTION:KIND:N, like 2:data:3 or *:syn:1`,
 		"2:data:-3": `want CONNECTION:KIND:N, like 2:data:3 or *:syn:1`,
 		"2:date:3":  `want other, syn, synack, data, ack, fin or rst`,
+		"1:other:*": `what is not TCP has no connection and is not counted; want *:other:*`,
+		"*:other:2": `what is not TCP has no connection and is not counted; want *:other:*`,
 	})
 }
 
@@ -249,15 +251,15 @@ func TestUnwritable(t *testing.T) {
 		"queue -1: want more than 0":                                        Queue{Packets: -1},
 		"burst p 0: a good state that never turns bad makes no bursts":      Burst{Good: 0.1},
 		"drop -1:other:*: want CONNECTION:KIND:N, like 2:data:3 or *:syn:1": Drop{Conn: -1},
-		"kind 7: has no name":                                               numKinds,
-		"reason 6: has no name":                                             numReasons,
+		"kind 7: has no name":                                               NumKinds,
+		"reason 6: has no name":                                             NumReasons,
 		"trace: has no opportunities":                                       new(Trace),
 	} {
 		_, err := v.MarshalText()
 		wantError(t, err, want)
 	}
 	for got, want := range map[string]string{
-		numKinds.String(): "kind(7)", numReasons.String(): "reason(6)", new(Trace).String(): "no opportunities",
+		NumKinds.String(): "kind(7)", NumReasons.String(): "reason(6)", new(Trace).String(): "no opportunities",
 		Probability(-1).String(): "-1", Rate(-1).String(): "-1bit",
 	} {
 		if got != want {

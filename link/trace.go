@@ -14,10 +14,11 @@ import (
 // A Trace says when a link can send, as one was measured that changes all the
 // time: a mobile phone's. It is a list of opportunities, each for 1,500 bytes.
 //
-// Its text is that of Mahimahi, except that sizes are those of IP packets, so that
-// a full one fits into one opportunity: Mahimahi counts four bytes more. On each line the time of one opportunity in whole
+// Its text is that of Mahimahi. Each line is the time of one opportunity in whole
 // milliseconds, none before that of the line above. After the last one the trace
-// begins again, with the last one's time as its zero.
+// begins again, with the last one's time as its zero. Only sizes differ: here they
+// are those of IP packets, so that a full one fits into one opportunity; Mahimahi
+// counts four bytes more.
 type Trace struct{ ms []uint32 }
 
 const (
