@@ -148,16 +148,16 @@ func ReadProfile(name string) (Profile, error) {
 		return Profile{}, refused("no profile or file is called %q: the profiles are %s", name, strings.Join(names, ", "))
 	}
 	if err != nil {
-		return Profile{}, failed("profile", err)
+		return Profile{}, refused("%w", err)
 	}
 	var p Profile
 	d := json.NewDecoder(strings.NewReader(string(text)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return Profile{}, failed("profile", fmt.Errorf("%s: %w", name, err))
+		return Profile{}, refused("%s: %w", name, err)
 	}
 	if d.More() {
-		return Profile{}, failed("profile", fmt.Errorf("%s: more than one object", name))
+		return Profile{}, refused("%s: more than one object", name)
 	}
 	if p.Name == "" {
 		p.Name = name

@@ -81,7 +81,7 @@ func (f *labFlags) run(ctx context.Context, e *env, args []string) error {
 	}
 	c.Hosts = []lab.Host{{Names: append([]string{lab.DefaultName}, f.names...)}}
 	if err := c.Check(); err != nil {
-		return usageError{err}
+		return labError(err)
 	}
 	if f.server != "" && (f.tls || f.fs.Changed("site") || f.faults.String() != "") {
 		return usagef("--site, --tls and --fault are for the built-in site, not for --server")

@@ -32,7 +32,7 @@ func profiles(e *env, args []string) error {
 	for _, name := range names {
 		p, err := lab.ReadProfile(name)
 		if err != nil {
-			return usageError{err}
+			return labError(err)
 		}
 		if err := tellProfile(e.stdout, p, *asJSON); err != nil {
 			return err

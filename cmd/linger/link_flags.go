@@ -127,7 +127,7 @@ func (f *linkFlags) link() (lab.Profile, error) {
 	if f.profile != "" {
 		var err error
 		if p, err = lab.ReadProfile(f.profile); err != nil {
-			return p, usageError{err}
+			return p, labError(err)
 		}
 	}
 	if err := f.read(); err != nil {
@@ -199,14 +199,11 @@ func (f *linkFlags) labConfig(p lab.Profile) (lab.Config, error) {
 	for _, side := range []struct{ to, words *lab.Kernel }{{&c.Client, &f.kernel.client}, {&c.Server, &f.kernel.server}} {
 		if text := side.words.String(); text != "" {
 			if err := side.to.Set(text); err != nil {
-				return c, usageError{err}
+				return c, labError(err)
 			}
 		}
 	}
-	if err := c.Check(); err != nil {
-		return c, usageError{err}
-	}
-	return c, nil
+	return c, labError(c.Check())
 }
 
 // describe is the link in one line, without parts that are to be told apart.
@@ -245,7 +242,10 @@ func (f *linkFlags) late(c *lab.Certificate) error {
 func labError(err error) error {
 	var byLink *link.Error
 	var byLab *lab.Error
-	if errors.As(err, &byLink) || errors.As(err, &byLab) && byLab.Op == "config" {
+	switch {
+	case errors.As(err, &byLab) && byLab.Op == "config":
+		return usageError{byLab.Err}
+	case errors.As(err, &byLink):
 		return usageError{err}
 	}
 	return err
