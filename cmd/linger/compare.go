@@ -205,7 +205,7 @@ func (f *compareFlags) plan(args []string) (*measurement, error) {
 			return nil, usagef("--profile none has no link: leave out --%s", others)
 		}
 	}
-	if f.rounds < 0 {
+	if f.rounds < 0 || f.rounds == 0 && f.linkFlags.fs.Changed("rounds") {
 		return nil, usagef("--rounds counts from 1")
 	}
 	var err error

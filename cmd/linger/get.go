@@ -180,7 +180,7 @@ func create(name string) (*os.File, error) {
 	if name == "" {
 		return nil, nil
 	}
-	return os.Create(name)
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
 }
 
 // writeFile renders into a file that may not have been asked for, and closes it.
@@ -188,5 +188,14 @@ func writeFile(f *os.File, render func(io.Writer) error) error {
 	if f == nil {
 		return nil
 	}
-	return errors.Join(render(f), f.Close())
+	return errors.Join(emptied(f), render(f), f.Close())
+}
+
+// emptied takes away what was in a file before. A pipe or a device has nothing to
+// be taken away.
+func emptied(f *os.File) error {
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return f.Truncate(0)
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,6 +20,7 @@ type labFlags struct {
 	linkFlags
 	siteFlags
 	server string
+	port   int
 	names  []string
 	pcap   string
 	json   string
@@ -32,6 +34,7 @@ func labCommand() *command {
 	f.linkFlags.register(fs, "cable")
 	f.siteFlags.register(fs)
 	fs.StringVar(&f.server, "server", "", "run this `COMMAND` on the server side, by sh, in place of the built-in site")
+	fs.IntVar(&f.port, "port", 0, "wait until the program of --server listens on this TCP `PORT` (default: 80 or 443)")
 	fs.StringSliceVar(&f.names, "name", nil, "let the server answer to `NAME`, too")
 	fs.StringVar(&f.pcap, "pcap", "", "write every packet to a pcapng `FILE`, with its time in queues and why it was dropped")
 	fs.StringVar(&f.json, "json", "", "write link, kernels and certificate as one JSON `FILE`")
@@ -111,6 +114,10 @@ func (f *labFlags) inside(ctx context.Context, e *env, p lab.Profile, c lab.Conf
 	if err != nil {
 		return err
 	}
+	file, err := create(f.json)
+	if err != nil {
+		return errors.Join(err, capture.discard())
+	}
 	c.Tap = capture.tap()
 	l, err := lab.New(c)
 	if err != nil {
@@ -128,7 +135,7 @@ func (f *labFlags) inside(ctx context.Context, e *env, p lab.Profile, c lab.Conf
 		fmt.Fprintf(e.stderr, "link %s\n%s\n", f.describe(p), cert)
 	}
 	result := labResult{f.describe(p), client, server, cert, l.Notes()}
-	if err := result.write(f.json); err != nil {
+	if err := writeFile(file, result.write); err != nil {
 		return err
 	}
 	if err := f.late(&cert); err != nil {
@@ -136,6 +143,10 @@ func (f *labFlags) inside(ctx context.Context, e *env, p lab.Profile, c lab.Conf
 	}
 	return ran
 }
+
+// lastPackets is how long linger waits, when COMMAND has ended, for the packets that
+// are still under way.
+const lastPackets = 2 * time.Second
 
 // serveAndRun starts the server, runs the command and takes the certificate. Ran is
 // what became of the command, err what became of the lab.
@@ -145,6 +156,9 @@ func (f *labFlags) serveAndRun(ctx context.Context, e *env, l *lab.Lab, args []s
 		return nil, cert, err
 	}
 	ran = runInside(ctx, e, l, args, server.trust)
+	quiet, cancel := context.WithTimeout(ctx, lastPackets)
+	_ = l.Quiet(quiet) // what is left in the background may go on sending
+	cancel()
 	cert = l.Certificate()
 	return ran, cert, server.stop()
 }

@@ -27,7 +27,7 @@ func leaveToTerminal(ctx context.Context) (context.Context, func()) {
 	}
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go heed(signals, cancel)
 	return inner, func() {
 		signal.Stop(signals)
@@ -39,7 +39,7 @@ func leaveToTerminal(ctx context.Context) (context.Context, func()) {
 // heed ends a context when it is asked to terminate.
 func heed(signals <-chan os.Signal, cancel context.CancelFunc) {
 	for s := range signals {
-		if s == syscall.SIGTERM {
+		if s != os.Interrupt {
 			cancel()
 		}
 	}
@@ -48,10 +48,9 @@ func heed(signals <-chan os.Signal, cancel context.CancelFunc) {
 // patience is how long a program may take to end when it is asked to.
 const patience = 3 * time.Second
 
-// politely asks a program to end when its context does, as Ctrl-C would, before it
-// is killed.
+// politely asks a program to end when its context does, before it is killed.
 func politely(c *lab.Cmd) {
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	c.WaitDelay = patience
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 
 	"github.com/lingerhttp/linger/lab"
@@ -10,25 +11,20 @@ import (
 
 // The files that linger lab writes.
 
-// A captureFile is that of --pcap; nil is none.
+// A captureFile is that of --pcap; nil is none. What was in the file before stays
+// there until the first packet comes, or the lab has run.
 type captureFile struct {
 	file    *os.File
-	capture *lab.Capture
+	capture *lab.Capture // nil until then
+	err     error        // of beginning it
 }
 
 func newCaptureFile(name string) (*captureFile, error) {
-	if name == "" {
-		return nil, nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
+	file, err := create(name)
+	if file == nil {
 		return nil, err
 	}
-	capture, err := lab.NewCapture(file)
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return &captureFile{file, capture}, nil
+	return &captureFile{file: file}, nil
 }
 
 // tap is what the lab is to tell of each packet.
@@ -36,27 +32,42 @@ func (c *captureFile) tap() func(lab.Record) {
 	if c == nil {
 		return nil
 	}
-	return c.capture.Tap
+	return c.record
 }
 
+func (c *captureFile) record(r lab.Record) {
+	if c.begin() {
+		c.capture.Tap(r)
+	}
+}
+
+// begin empties the file and begins the capture, unless it has.
+func (c *captureFile) begin() bool {
+	if c.capture == nil && c.err == nil {
+		if c.err = emptied(c.file); c.err == nil {
+			c.capture, c.err = lab.NewCapture(c.file)
+		}
+	}
+	return c.err == nil
+}
+
+// close ends the capture of a lab that has run.
 func (c *captureFile) close() error {
 	if c == nil {
 		return nil
 	}
-	return errors.Join(c.capture.Close(), c.file.Close())
+	if c.begin() {
+		c.err = c.capture.Close()
+	}
+	return errors.Join(c.err, c.file.Close())
 }
 
-// discard takes a file away that nothing was written to. What is no ordinary file
-// stays.
+// discard closes the file of a lab that has not run.
 func (c *captureFile) discard() error {
 	if c == nil {
 		return nil
 	}
-	info, err := c.file.Stat()
-	if err == nil && info.Mode().IsRegular() {
-		err = os.Remove(c.file.Name())
-	}
-	return errors.Join(err, c.file.Close())
+	return c.file.Close()
 }
 
 // A labResult is what --json writes.
@@ -68,16 +79,12 @@ type labResult struct {
 	Notes        []string          `json:"notes"`
 }
 
-func (r labResult) write(file string) error {
-	if file == "" {
-		return nil
-	}
+// write writes the result as JSON.
+func (r labResult) write(w io.Writer) error {
 	if r.Notes == nil {
 		r.Notes = []string{}
 	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, '\n'), 0o666)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
 }

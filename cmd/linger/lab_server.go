@@ -103,24 +103,28 @@ func (f *labFlags) startProgram(ctx context.Context, e *env, l *lab.Lab) (*labSe
 
 // awaitProgram returns when somebody listens.
 func (f *labFlags) awaitProgram(ctx context.Context, l *lab.Lab, ended chan error) error {
+	ports, where := []int{80, 443}, "80 or 443"
+	if f.port != 0 {
+		ports, where = []int{f.port}, strconv.Itoa(f.port)
+	}
 	patience := time.NewTimer(serverPatience)
 	defer patience.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	left := ended
 	for {
-		if up, err := listensOnWeb(l.Server); up || err != nil {
+		if up, err := listensOn(l.Server, ports); up || err != nil {
 			return err
 		}
 		select {
 		case err := <-left:
 			if err != nil {
-				return fmt.Errorf("--server %q ended before it listened on port 80 or 443: %w", f.server, err)
+				return fmt.Errorf("--server %q ended before it listened on port %s: %w", f.server, where, err)
 			}
 			left = nil // what it left in the background may still come up
 		case <-tick.C:
 		case <-patience.C:
-			return fmt.Errorf("--server %q did not listen on port 80 or 443 within %v", f.server, serverPatience)
+			return fmt.Errorf("--server %q did not listen on port %s within %v", f.server, where, serverPatience)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -130,8 +134,8 @@ func (f *labFlags) awaitProgram(ctx context.Context, l *lab.Lab, ended chan erro
 // waitFor tells how a program ends.
 func waitFor(cmd *lab.Cmd, ended chan<- error) { ended <- cmd.Wait() }
 
-func listensOnWeb(s *lab.Side) (bool, error) {
-	for _, port := range []int{80, 443} {
+func listensOn(s *lab.Side, ports []int) (bool, error) {
+	for _, port := range ports {
 		if up, err := s.Listens(port); up || err != nil {
 			return up, err
 		}

@@ -123,12 +123,9 @@ func (f *linkFlags) others() string {
 
 // link is the profile with what flags say otherwise.
 func (f *linkFlags) link() (lab.Profile, error) {
-	var p lab.Profile
-	if f.profile != "" {
-		var err error
-		if p, err = lab.ReadProfile(f.profile); err != nil {
-			return p, labError(err)
-		}
+	p, err := lab.ReadProfile(f.profile)
+	if err != nil {
+		return p, labError(err)
 	}
 	if err := f.read(); err != nil {
 		return p, usageError{err}
@@ -235,7 +232,7 @@ func (f *linkFlags) late(c *lab.Certificate) error {
 	if !f.strict || c == nil || !c.Late {
 		return nil
 	}
-	return errors.New("the link was late: " + strings.Join(c.Defects, "; "))
+	return errors.New("the link was late, which --strict does not bear: " + c.Defects[0])
 }
 
 // labError is wrong usage if the flags were at fault.

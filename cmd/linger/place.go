@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/lingerhttp/linger"
 	"github.com/lingerhttp/linger/lab"
@@ -127,6 +128,10 @@ func (f *siteFlags) overLink(c lab.Config, link string) place {
 
 func (s labSite) url() string { return s.srv.URL() }
 
+// stillness is how long the last packets of a fetch are waited for: what a page that
+// was given up leaves in the queue of a slow link goes with the link.
+const stillness = 10 * time.Second
+
 // visit begins with new links, and ends when the last packet has arrived, so that
 // all packets of the fetch are counted, and no others. No proxy can be reached.
 func (s labSite) visit(t *linger.Transport, seed uint64) (func(context.Context) (*report.Wire, error), error) {
@@ -137,7 +142,9 @@ func (s labSite) visit(t *linger.Transport, seed uint64) (func(context.Context) 
 	}
 	up, down := s.lab.Counts()
 	return func(ctx context.Context) (*report.Wire, error) {
-		if err := s.lab.Quiet(ctx); err != nil {
+		within, cancel := context.WithTimeout(ctx, stillness)
+		defer cancel()
+		if err := s.lab.Quiet(within); err != nil && within.Err() == nil || ctx.Err() != nil {
 			return nil, err
 		}
 		upNow, downNow := s.lab.Counts()

@@ -48,6 +48,11 @@ func (f *compareFlags) runSweep(ctx context.Context, e *env, args []string) erro
 	if err != nil {
 		return err
 	}
+	for _, a := range axes {
+		if f.linkFlags.fs.Changed(a.name) {
+			return usagef("--%s and --sweep both say what %[1]s is: leave out one", a.name)
+		}
+	}
 	s, err := f.grid(axes)
 	if err != nil {
 		return err

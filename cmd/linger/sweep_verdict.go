@@ -41,6 +41,9 @@ func (c *census) where() string {
 }
 
 func winnersVerdict(r *report.Sweep) string {
+	if len(r.Strategies) < 2 {
+		return ""
+	}
 	won := make([]census, len(r.Strategies))
 	links, open := 0, census{}
 	for y, row := range r.Cells {

@@ -17,6 +17,9 @@ const fewestRounds = 4
 // verdictOn says in one sentence what decided between the strategies. The first
 // row is what the others are held against.
 func verdictOn(rows []report.Row) string {
+	if len(rows) == 1 && rows[0].Failed > 0 {
+		return rows[0].Strategy + " did not fetch everything."
+	}
 	if len(rows) == 1 {
 		return fmt.Sprintf("%s took %s; name a second strategy to compare it with.", rows[0].Strategy, spent(rows[0].Time.Median))
 	}
