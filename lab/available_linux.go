@@ -12,13 +12,13 @@ import (
 
 // Available says whether New can make a lab here: nil, or an *[Error] whose Need is
 // one sentence on what is missing and what to do about it. It makes a namespace and a
-// device to find out, and lets them go. A program without privileges may become one
+// device and changes a setting to find out, and lets them go. A program without privileges may become one
 // that can: see [Rootless].
 func Available() error {
 	if err := permitted(); err != nil {
 		return err
 	}
-	s, err := newSide("trial", nil)
+	s, err := newSide(nil)
 	if err != nil {
 		return err
 	}
@@ -28,8 +28,15 @@ func Available() error {
 		if err != nil {
 			return failed("tun", err)
 		}
-		return failed("tun", t.close())
+		return errors.Join(settable(), failed("tun", t.close()))
 	})
+}
+
+// settable says whether the kernel's settings can be changed in the calling thread's
+// namespace: it sets one to what it is.
+func settable() error {
+	name := Kernel{}.sysctls()[0].name
+	return told("kernel", setSysctl(name, sysctl(name)))
 }
 
 // permitted asks what can be asked without trying.

@@ -8,18 +8,16 @@ import (
 	"io/fs"
 	"net/netip"
 	"slices"
-
-	"github.com/lingerhttp/linger/link"
 )
 
 // build makes everything, in order; Close takes away as much as was made.
 func (l *Lab) build(proc fs.FS) error {
 	n := new(names)
 	var err error
-	if l.Client, err = newSide("client", n); err != nil {
+	if l.Client, err = newSide(n); err != nil {
 		return err
 	}
-	if l.Server, err = newSide("server", n); err != nil {
+	if l.Server, err = newSide(n); err != nil {
 		return err
 	}
 	var off string
@@ -65,11 +63,7 @@ func (l *Lab) nameHosts(n *names, ipv6 bool) [][]netip.Addr {
 		}
 		addrs = append(addrs, a)
 	}
-	server := []netip.Addr{dnsAddr4}
-	if ipv6 {
-		server = append(server, dnsAddr6)
-	}
-	return append(addrs, server)
+	return append(addrs, []netip.Addr{dnsAddr4})
 }
 
 // connect makes the devices, and the relay between them.
@@ -96,30 +90,17 @@ func (l *Lab) connect(addrs [][]netip.Addr, ipv6 bool) error {
 			return errors.Join(err, closeTuns(tuns))
 		}
 	}
-	var own [][2]link.Config
-	for _, h := range l.config.hosts() {
-		own = append(own, [2]link.Config{h.Up, h.Down})
-	}
-	own = append(own, [2]link.Config{{}, {Delay: l.config.DNSDelay}})
-	p, err := newPaths(l.config.shared(), own, addrs, l.config.Seed)
+	p, err := newPaths(l.config.shared(), l.config.own(), addrs, l.config.Seed)
 	if err != nil {
 		return errors.Join(err, closeTuns(tuns))
 	}
 	l.tap = newTap(l.config.Tap)
 	l.procs.take()
-	l.relay, err = newRelay(tuns, l.config.mtu(), p, l.tap, l.config.named())
+	l.relay, err = newRelay(tuns, l.config, p, l.tap)
 	if err != nil {
 		return errors.Join(failed("link", err), closeTuns(tuns))
 	}
 	return nil
-}
-
-// told is failed, for what may be an Error already.
-func told(op string, err error) error {
-	if _, ok := errors.AsType[*Error](err); ok {
-		return err
-	}
-	return failed(op, err)
 }
 
 func closeTuns(tuns [2]*tun) error {

@@ -58,88 +58,106 @@ func dropped(why link.Reason) func(*Record) {
 
 func copied(r *Record) { r.Copy = true }
 
+// A captureCase is records and the frames that a capture makes of them.
+type captureCase struct {
+	records []Record
+	want    []string
+}
+
 func TestCapture(t *testing.T) {
-	for name, test := range map[string]struct {
-		records []Record
-		want    []string
-	}{
-		"nothing": {nil, nil},
-		"up":      {[]Record{upRecord(1, 1, 11)}, []string{"1ms client out #1", "11ms server in #1"}},
-		"down":    {[]Record{downRecord(1, 1, 11)}, []string{"1ms server out #1", "11ms client in #1"}},
-		"a later one ends first": {
-			[]Record{downRecord(2, 2, 3), upRecord(3, 4, 5), upRecord(1, 1, 10), downRecord(4, 11, 12)},
-			[]string{"1ms client out #1", "2ms server out #2", "3ms client in #2", "4ms client out #3", "5ms server in #3", "10ms server in #1", "11ms server out #4", "12ms client in #4"},
-		},
-		"an answer at the instant of the arrival": {
-			[]Record{upRecord(1, 1, 1), downRecord(2, 1, 1)},
-			[]string{"1ms client out #1", "1ms server in #1", "1ms server out #2", "1ms client in #2"},
-		},
-		"queue and name": {
-			[]Record{upRecord(1, 0, 9).with(func(r *Record) {
-				r.Left, r.Conn, r.Kind, r.Nth = after(3.2), 2, link.Data, 7
-			})},
-			[]string{"0s client out #1 [queue 3.2 ms, conn 2 data 7]", "9ms server in #1"},
-		},
-		"a name alone": {
-			[]Record{downRecord(1, 0, 9).with(func(r *Record) { r.Conn, r.Kind, r.Nth = 1, link.SYNACK, 1 })},
-			[]string{"0s server out #1 [conn 1 synack 1]", "9ms client in #1"},
-		},
-		"tail": {
-			[]Record{upRecord(1, 0, 0).with(dropped(link.Tail)), upRecord(2, 1, 2)},
-			[]string{"0s client out #1 [dropped: tail, at once]", "1ms client out #2", "2ms server in #2"},
-		},
-		"codel": {
-			[]Record{downRecord(1, 0, 12.3).with(func(r *Record) {
-				r.Left, r.Drop, r.Conn, r.Kind, r.Nth = r.At, link.CoDel, 1, link.ACK, 3
-			})},
-			[]string{"0s server out #1 [dropped: codel, after 12.3 ms in the queue | conn 1 ack 3]"},
-		},
-		"lost on the wire": {
-			[]Record{
-				upRecord(1, 0, 5).with(func(r *Record) { r.Left, r.Drop = r.At, link.Lost }),
-				upRecord(2, 5, 5).with(dropped(link.Named)), upRecord(3, 5, 5).with(dropped(link.LostInBurst)),
-			},
-			[]string{
-				"0s client out #1 [dropped: lost, on the wire, after 5 ms in the queue]",
-				"5ms client out #2 [dropped: named, on the wire, at once]", "5ms client out #3 [dropped: burst, on the wire, at once]",
-			},
-		},
-		"a copy": {
-			[]Record{upRecord(1, 0, 5), upRecord(1, 0, 5).with(copied), upRecord(2, 6, 7)},
-			[]string{"0s client out #1", "5ms server in #1", "5ms server in #1 [copy]", "6ms client out #2", "7ms server in #2"},
-		},
-		"a copy that is dropped": {
-			[]Record{upRecord(1, 0, 5).with(copied).with(dropped(link.Tail)), upRecord(1, 0, 6)},
-			[]string{"0s client out #1", "6ms server in #1"},
-		},
-		"only the copy arrives": {
-			[]Record{upRecord(1, 0, 4).with(dropped(link.Tail)), upRecord(1, 0, 5).with(copied)},
-			[]string{"0s client out #1 [dropped: tail, at once]", "5ms server in #1 [copy]"},
-		},
-		"late": {
-			[]Record{
-				upRecord(1, 0, 5).with(func(r *Record) { r.Late = 1500 * time.Microsecond }), downRecord(2, 6, 7),
-				upRecord(3, 8, 9).with(func(r *Record) { r.Late = time.Millisecond }),
-			},
-			[]string{"0s client out #1", "6ms server out #2", "6.5ms server in #1 [late 1.5 ms]", "7ms client in #2", "8ms client out #3", "10ms server in #3"},
-		},
-		"one has no record": {
-			[]Record{upRecord(1, 0, 5), upRecord(3, 2, 6), downRecord(6, 7, 8)},
-			[]string{"0s client out #1", "2ms client out #3", "5ms server in #1", "6ms server in #3", "7ms server out #6", "8ms client in #6"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			// In the order of their ends, as the relay tells them.
-			slices.SortStableFunc(test.records, func(a, b Record) int { return a.handedOver().Compare(b.handedOver()) })
-			var got []string
-			for _, f := range readCapture(t, captureOf(t, test.records)) {
-				got = append(got, f.String())
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
-			}
-		})
+	for _, cases := range []map[string]captureCase{captureOrder, captureComments, captureCopies} {
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) { c.test(t) })
+		}
 	}
+}
+
+func (c captureCase) test(t *testing.T) {
+	// In the order of their ends, as the relay tells them.
+	slices.SortStableFunc(c.records, func(a, b Record) int { return a.handedOver().Compare(b.handedOver()) })
+	var got []string
+	for _, f := range readCapture(t, captureOf(t, c.records)) {
+		got = append(got, f.String())
+	}
+	if !slices.Equal(got, c.want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+	}
+}
+
+// captureOrder: who stands where.
+var captureOrder = map[string]captureCase{
+	"nothing": {nil, nil},
+	"up":      {[]Record{upRecord(1, 1, 11)}, []string{"1ms client out #1", "11ms server in #1"}},
+	"down":    {[]Record{downRecord(1, 1, 11)}, []string{"1ms server out #1", "11ms client in #1"}},
+	"a later one ends first": {
+		[]Record{downRecord(2, 2, 3), upRecord(3, 4, 5), upRecord(1, 1, 10), downRecord(4, 11, 12)},
+		[]string{"1ms client out #1", "2ms server out #2", "3ms client in #2", "4ms client out #3", "5ms server in #3", "10ms server in #1", "11ms server out #4", "12ms client in #4"},
+	},
+	"an answer at the instant of the arrival": {
+		[]Record{upRecord(1, 1, 1), downRecord(2, 1, 1)},
+		[]string{"1ms client out #1", "1ms server in #1", "1ms server out #2", "1ms client in #2"},
+	},
+	"one has no record": {
+		[]Record{upRecord(1, 0, 5), upRecord(3, 2, 6), downRecord(6, 7, 8)},
+		[]string{"0s client out #1", "2ms client out #3", "5ms server in #1", "6ms server in #3", "7ms server out #6", "8ms client in #6"},
+	},
+}
+
+// captureComments: what is said of a packet.
+var captureComments = map[string]captureCase{
+	"queue and name": {
+		[]Record{upRecord(1, 0, 9).with(func(r *Record) {
+			r.Left, r.Conn, r.Kind, r.Nth = after(3.2), 2, link.Data, 7
+		})},
+		[]string{"0s client out #1 [queue 3.2 ms, conn 2 data 7]", "9ms server in #1"},
+	},
+	"a name alone": {
+		[]Record{downRecord(1, 0, 9).with(func(r *Record) { r.Conn, r.Kind, r.Nth = 1, link.SYNACK, 1 })},
+		[]string{"0s server out #1 [conn 1 synack 1]", "9ms client in #1"},
+	},
+	"tail": {
+		[]Record{upRecord(1, 0, 0).with(dropped(link.Tail)), upRecord(2, 1, 2)},
+		[]string{"0s client out #1 [dropped: tail, at once]", "1ms client out #2", "2ms server in #2"},
+	},
+	"codel": {
+		[]Record{downRecord(1, 0, 12.3).with(func(r *Record) {
+			r.Left, r.Drop, r.Conn, r.Kind, r.Nth = r.At, link.CoDel, 1, link.ACK, 3
+		})},
+		[]string{"0s server out #1 [dropped: codel, after 12.3 ms in the queue | conn 1 ack 3]"},
+	},
+	"lost on the wire": {
+		[]Record{
+			upRecord(1, 0, 5).with(func(r *Record) { r.Left, r.Drop = r.At, link.Lost }),
+			upRecord(2, 5, 5).with(dropped(link.Named)), upRecord(3, 5, 5).with(dropped(link.LostInBurst)),
+		},
+		[]string{
+			"0s client out #1 [dropped: lost, on the wire, after 5 ms in the queue]",
+			"5ms client out #2 [dropped: named, on the wire, at once]", "5ms client out #3 [dropped: burst, on the wire, at once]",
+		},
+	},
+	"late": {
+		[]Record{
+			upRecord(1, 0, 5).with(func(r *Record) { r.Late = 1500 * time.Microsecond }), downRecord(2, 6, 7),
+			upRecord(3, 8, 9).with(func(r *Record) { r.Late = time.Millisecond }),
+		},
+		[]string{"0s client out #1", "6ms server out #2", "6.5ms server in #1 [late 1.5 ms]", "7ms client in #2", "8ms client out #3", "10ms server in #3"},
+	},
+}
+
+// captureCopies: what a link made of another has no entry.
+var captureCopies = map[string]captureCase{
+	"a copy": {
+		[]Record{upRecord(1, 0, 5), upRecord(1, 0, 5).with(copied), upRecord(2, 6, 7)},
+		[]string{"0s client out #1", "5ms server in #1", "5ms server in #1 [copy]", "6ms client out #2", "7ms server in #2"},
+	},
+	"a copy that is dropped": {
+		[]Record{upRecord(1, 0, 5).with(copied).with(dropped(link.Tail)), upRecord(1, 0, 6)},
+		[]string{"0s client out #1", "6ms server in #1"},
+	},
+	"only the copy arrives": {
+		[]Record{upRecord(1, 0, 4).with(dropped(link.Tail)), upRecord(1, 0, 5).with(copied)},
+		[]string{"0s client out #1 [dropped: tail, at once]", "5ms server in #1 [copy]"},
+	},
 }
 
 func captureOf(t *testing.T, records []Record) *bytes.Buffer {

@@ -20,7 +20,7 @@ type Certificate struct {
 	Defects []string `json:"defects"`
 
 	Duration time.Duration `json:"duration_ns"`
-	Bound    time.Duration `json:"bound_ns"` // what Lateness.P99 is held against
+	Bound    time.Duration `json:"bound_ns"` // what is later counts as Way.Over
 
 	Up   Way `json:"up"`
 	Down Way `json:"down"`
@@ -33,13 +33,19 @@ type Certificate struct {
 	// without privilege, "ordinary", which leaves it to chance where CPUs are busy.
 	Scheduling string `json:"scheduling"`
 
-	// Unrecorded is how many records the tap had no room for, Overrun how many
-	// packets a device had no room for before the relay read them.
+	// Unrecorded is how many records the tap had no room for. Overrun is how many
+	// packets were lost before the link: a device had no room for them until the relay
+	// read them, or there were as many under way as there may be.
 	Unrecorded int64 `json:"unrecorded"`
 	Overrun    int64 `json:"overrun"`
 
-	// Strays are packets to nobody in the lab.
+	// Strays are packets to nobody in the lab, and what cannot be read as a packet.
+	// Nothing else counts them, and they have no [Record].
 	Strays int64 `json:"strays"`
+
+	// Unknown says what could not be found out, a sentence each: of that, the numbers
+	// say nothing.
+	Unknown []string `json:"unknown,omitempty"`
 }
 
 // How the relay's thread is scheduled, the best first that the kernel allows.
@@ -57,9 +63,16 @@ type Way struct {
 	// were handed to the receiver's kernel.
 	Lateness Lateness `json:"lateness"`
 
+	// Arrived is how many were handed over, copies among them, and Over how many of
+	// these were later than Certificate.Bound.
+	Arrived int64 `json:"arrived"`
+	Over    int64 `json:"over_bound"`
+
 	// Rate is what the link that all share was to carry, in bits of IP packets per
-	// second, 0 without a limit; Achieved is what it did carry while it was busy, 0
-	// if it was for less than 100 ms.
+	// second: of a trace its mean, and 0 without a limit. Achieved is what it did
+	// carry while it was busy. It is 0 if that is not known: if the link was busy for
+	// less than 100 ms, if it has a trace, whose rate while it is busy is not its mean,
+	// and where another link follows, as up to hosts with links of their own.
 	Rate     link.Rate `json:"rate_bps"`
 	Achieved float64   `json:"achieved_bps"`
 }
@@ -101,9 +114,9 @@ func (c Counts) Since(earlier Counts) Counts {
 	return d
 }
 
-// judge fills in Late and Defects.
+// judge fills in Late and Defects, from everything else.
 func (c *Certificate) judge() {
-	c.Defects = []string{}
+	c.Late, c.Defects = false, []string{}
 	note := func(format string, args ...any) {
 		c.Late = true
 		c.Defects = append(c.Defects, fmt.Sprintf(format, args...))
@@ -112,12 +125,15 @@ func (c *Certificate) judge() {
 		name string
 		Way
 	}{{"up", c.Up}, {"down", c.Down}} {
-		if w.Lateness.P99 > c.Bound {
-			note("1 in 100 packets %s was more than %v late, the bound is %v", w.name, round(w.Lateness.P99), c.Bound)
+		if w.Over*100 > w.Arrived {
+			note("%d of %d packets %s were more than %v late", w.Over, w.Arrived, w.name, c.Bound)
 		}
 	}
+	for _, u := range c.Unknown {
+		note("%s", u)
+	}
 	if c.Overrun > 0 {
-		note("%d packets were lost before the link: the machine was too slow", c.Overrun)
+		note("%d packets were lost before the link: the machine was too slow, or too many were under way", c.Overrun)
 	}
 	if c.Unrecorded > 0 {
 		note("%d packets are missing in the record: the tap was too slow", c.Unrecorded)
@@ -140,6 +156,9 @@ func (c Certificate) String() string {
 		}
 	}
 	fmt.Fprintf(&b, "CPU steal %.1f %%, relay scheduled by %s", c.Steal*100, c.Scheduling)
+	if c.Strays > 0 {
+		fmt.Fprintf(&b, ", %d strays", c.Strays)
+	}
 	for _, d := range c.Defects {
 		b.WriteString("\nlate: " + d)
 	}
@@ -164,37 +183,4 @@ func round(d time.Duration) time.Duration {
 		return d.Round(100 * time.Microsecond)
 	}
 	return d.Round(time.Microsecond)
-}
-
-// A pace compares how fast packets left with the plan, while they left back to
-// back.
-type pace struct {
-	left, at, out time.Duration // of the packet before: its plan, and when it was out
-	known         bool
-
-	bits float64
-	time time.Duration
-}
-
-// arrived takes in a packet that was handed over at now.
-func (p *pace) arrived(f link.Fate, now time.Duration) {
-	if p.known && f.Entered <= p.left && f.At-p.at == f.Left-p.left {
-		p.bits += float64(f.Size) * 8
-		p.time += now - p.out
-	}
-	p.left, p.at, p.out, p.known = f.Left, f.At, now, true
-}
-
-// dropped takes in one that was not handed over.
-func (p *pace) dropped() { p.known = false }
-
-// leastPace is how long a link has to be busy until its rate can be told: each
-// packet is late by some 10 µs more or less than the next.
-const leastPace = 100 * time.Millisecond
-
-func (p *pace) rate() float64 {
-	if p.time < leastPace {
-		return 0
-	}
-	return p.bits / p.time.Seconds()
 }

@@ -2,32 +2,33 @@ package lab
 
 import (
 	"encoding/json"
-	"math"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/lingerhttp/linger/link"
 )
 
 func TestCertificateJudge(t *testing.T) {
 	const bound = time.Millisecond
-	late := func(p99 time.Duration) Way { return Way{Lateness: Lateness{P99: p99, Max: time.Second}} }
+	late := func(over, arrived int64) Way {
+		return Way{Over: over, Arrived: arrived, Lateness: Lateness{P99: time.Hour, Max: time.Hour}}
+	}
 	for name, test := range map[string]struct {
 		c    Certificate
 		want []string
 	}{
 		"exact":                           {Certificate{}, []string{}},
-		"at the bound":                    {Certificate{Up: late(bound), Down: late(bound)}, []string{}},
-		"up":                              {Certificate{Up: late(bound + time.Microsecond)}, []string{"1 in 100 packets up was more than 1.001ms late, the bound is 1ms"}},
-		"down":                            {Certificate{Down: late(12_345 * time.Microsecond)}, []string{"1 in 100 packets down was more than 12.3ms late, the bound is 1ms"}},
-		"overrun":                         {Certificate{Overrun: 3}, []string{"3 packets were lost before the link: the machine was too slow"}},
+		"1 in 100":                        {Certificate{Up: late(1, 100), Down: late(10, 1000)}, []string{}},
+		"up":                              {Certificate{Up: late(23, 1000)}, []string{"23 of 1000 packets up were more than 1ms late"}},
+		"down, a little more":             {Certificate{Down: late(101, 10_099)}, []string{"101 of 10099 packets down were more than 1ms late"}},
+		"few":                             {Certificate{Down: late(1, 50)}, []string{"1 of 50 packets down were more than 1ms late"}},
+		"unknown":                         {Certificate{Unknown: []string{"nothing is known"}}, []string{"nothing is known"}},
+		"overrun":                         {Certificate{Overrun: 3}, []string{"3 packets were lost before the link: the machine was too slow, or too many were under way"}},
 		"unrecorded":                      {Certificate{Unrecorded: 256}, []string{"256 packets are missing in the record: the tap was too slow"}},
 		"strays and steal are no defects": {Certificate{Strays: 5, Steal: 0.5}, []string{}},
-		"all": {Certificate{Up: late(2 * bound), Down: late(2 * bound), Overrun: 1000, Unrecorded: 512}, []string{
-			"1 in 100 packets up was more than 2ms late, the bound is 1ms", "1 in 100 packets down was more than 2ms late, the bound is 1ms",
-			"1000 packets were lost before the link: the machine was too slow", "512 packets are missing in the record: the tap was too slow",
+		"all": {Certificate{Up: late(2, 2), Down: late(3, 3), Overrun: 1000, Unrecorded: 512}, []string{
+			"2 of 2 packets up were more than 1ms late", "3 of 3 packets down were more than 1ms late",
+			"1000 packets were lost before the link: the machine was too slow, or too many were under way", "512 packets are missing in the record: the tap was too slow",
 		}},
 	} {
 		test.c.Bound = bound
@@ -48,14 +49,15 @@ func TestCertificateString(t *testing.T) {
 			Lateness: Lateness{41_234, 89_999, 12_345_678},
 			Rate:     10_000_000, Achieved: 9_999_000,
 		},
-		Down: Way{Counts: Counts{Packets: 7}, Rate: 1_000_000, Lateness: Lateness{1, 2_000_500, 2_000_500}},
+		Down:   Way{Counts: Counts{Packets: 7}, Rate: 1_000_000, Lateness: Lateness{1, 2_000_500, 2_000_500}, Arrived: 7, Over: 2},
+		Strays: 5,
 	}
 	c.judge()
 	want := `up   1000 packets, late by 41µs at the median, 90µs at p99, 12.3ms at most
      rate -0.01 %, dropped 12 codel, dropped 3 tail
 down 7 packets, late by 0s at the median, 2.001ms at p99, 2.001ms at most
-CPU steal 1.2 %, relay scheduled by deadline
-late: 1 in 100 packets down was more than 2.001ms late, the bound is 1ms`
+CPU steal 1.2 %, relay scheduled by deadline, 5 strays
+late: 2 of 7 packets down were more than 1ms late`
 	if got := c.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -70,7 +72,7 @@ func TestCertificateJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"late":false,"defects":[]`, `"packets":0,"bytes":0,"payload":0,"dropped":{}`, `"p99_ns":0`, `"rate_bps":`} {
+	for _, want := range []string{`"late":false,"defects":[]`, `"packets":0,"bytes":0,"payload":0,"dropped":{}`, `"p99_ns":0`, `"arrived":0,"over_bound":0`, `"rate_bps":`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("no %s in %s", want, b)
 		}
@@ -92,51 +94,5 @@ func TestCountsSince(t *testing.T) {
 	}
 	if got := (Counts{}).Since(Counts{}); got.Drops() != 0 || got.Packets != 0 {
 		t.Errorf("nothing since nothing: %+v", got)
-	}
-}
-
-// TestPace: a link of 10 Mbit/s carries 1250 bytes each millisecond. However late
-// all are by the same time, the rate is right; what is not back to back is left out.
-func TestPace(t *testing.T) {
-	for name, test := range map[string]struct {
-		step func(i int) time.Duration // how late packet i is
-		gap  int                       // packet before which the link was idle, 0 for none
-		drop int                       // one that is dropped
-		want float64
-	}{
-		"punctual":       {func(int) time.Duration { return 0 }, 0, 0, 10e6},
-		"late, all":      {func(int) time.Duration { return time.Second }, 0, 0, 10e6},
-		"slower by 1 %":  {func(i int) time.Duration { return time.Duration(i) * 10 * time.Microsecond }, 0, 0, 10e6 / 1.01},
-		"with a pause":   {func(int) time.Duration { return 0 }, 50, 0, 10e6},
-		"with a drop":    {func(int) time.Duration { return 0 }, 0, 50, 10e6},
-		"pause and drop": {func(int) time.Duration { return 0 }, 20, 50, 10e6},
-	} {
-		var p pace
-		var pause time.Duration
-		for i := range 200 {
-			entered := time.Duration(0)
-			if test.gap > 0 && i >= test.gap {
-				pause = time.Minute
-				entered = pause + time.Duration(test.gap)*time.Millisecond
-			}
-			left := pause + time.Duration(i+1)*time.Millisecond
-			if test.drop > 0 && i == test.drop {
-				p.dropped()
-				continue
-			}
-			at := left + 20*time.Millisecond
-			p.arrived(link.Fate{Packet: link.Packet{Size: 1250}, Entered: entered, Left: left, At: at}, at+test.step(i))
-		}
-		if got := p.rate(); math.Abs(got-test.want) > 1 {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
-		}
-	}
-	var p pace
-	p.arrived(link.Fate{Packet: link.Packet{Size: 1250}}, 1)
-	for i := range time.Duration(90) {
-		p.arrived(link.Fate{Packet: link.Packet{Size: 1250}, Left: i * time.Millisecond, At: i * time.Millisecond}, i*time.Millisecond+1)
-	}
-	if got := p.rate(); got != 0 {
-		t.Errorf("90 ms tell a rate of %v", got)
 	}
 }

@@ -1,10 +1,6 @@
 package lab
 
 import (
-	"fmt"
-	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/lingerhttp/linger/link"
@@ -14,7 +10,10 @@ import (
 // "origin", behind a link that delays and loses nothing.
 type Config struct {
 	// Up and Down are the link that everything passes: from the client to the
-	// servers, and from them to the client.
+	// servers, and from them to the client. Where its RTT is 0, it is that of the
+	// whole path, to the host that is farthest away. At most 262,144 packets are
+	// under way at once, on all links together, which takes some 450 MB at an MTU of
+	// 1500; the Certificate counts what there is no room for (Overrun).
 	Up, Down link.Config
 
 	// Hosts stand on the server side. None means one, with the name "origin".
@@ -35,17 +34,19 @@ type Config struct {
 	Client, Server Kernel
 
 	// Tap, if set, is told of every packet's fate, in a goroutine of its own, in
-	// the order in which they were met. Its Data is its own to keep. If it is too
-	// slow, records are lost, and the Certificate counts them.
+	// the order in which they were met. Its Data is its own to keep. If it is so slow
+	// that 65,536 records wait for it, further ones are lost, and the Certificate
+	// counts them.
 	Tap func(Record)
 
-	// Bound is how late a packet may leave a link, at the 99th percentile, before
+	// Bound is how late a packet may be handed over. If more than 1 in 100 are later,
 	// the Certificate calls the run late. 0 means 1 ms.
 	Bound time.Duration
 }
 
 // A Host is a server: its names, and a link of its own between the one that all
-// share and itself. Zero links are none.
+// share and itself. Zero links are none; where their RTT is 0, it is that of the
+// whole path to this host.
 type Host struct {
 	Names    []string
 	Up, Down link.Config
@@ -82,9 +83,6 @@ func (c Config) hosts() []Host {
 	}
 	return c.Hosts
 }
-
-// rtt is the round trip over the link that all share, without queues.
-func (c Config) rtt() time.Duration { return c.Up.Delay + c.Down.Delay }
 
 // Check says what is wrong with a Config; New does so, too. Its error is an
 // *[Error] or one of package link.
@@ -126,58 +124,58 @@ func (c Config) Check() error {
 	return nil
 }
 
-// checkNames holds names to what DNS and a URL can carry: RFC 1035 §2.3.1 with
-// the digits of RFC 1123 §2.1.
-func checkNames(names []string) error {
-	for i, name := range names {
-		if len(name) > 253 || slices.ContainsFunc(strings.Split(name, "."), badLabel) {
-			return refused("name %q: want letters, digits, hyphens and dots", name)
-		}
-		if _, err := netip.ParseAddr(name); err == nil {
-			return refused("name %q is an address", name)
-		}
-		same := func(other string) bool { return strings.EqualFold(other, name) }
-		if slices.ContainsFunc(names[:i], same) {
-			return refused("name %q is there twice", name)
-		}
+// rtt is the round trip over the link that all share, without queues.
+func (c Config) rtt() time.Duration { return c.Up.Delay + c.Down.Delay }
+
+// rtt is the round trip over the host's own links.
+func (h Host) rtt() time.Duration { return h.Up.Delay + h.Down.Delay }
+
+// farthest is the round trip over the own links of the host that is farthest away.
+func (c Config) farthest() (far time.Duration) {
+	for _, h := range c.hosts() {
+		far = max(far, h.rtt())
 	}
-	return nil
+	return far
 }
 
-func badLabel(label string) bool {
-	if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
-		return true
+// longestRTT is the longest round trip that there is, the DNS server's time included.
+func (c Config) longestRTT() time.Duration {
+	return c.rtt() + max(c.farthest(), c.DNSDelay) + 2*(c.Up.Jitter+c.Down.Jitter)
+}
+
+// shared are the links that all pass. Their defaults are reckoned from the path to
+// the host that is farthest away.
+func (c Config) shared() [2]link.Config {
+	whole := c.rtt() + c.farthest()
+	return [2]link.Config{onPath(c.Up, whole), onPath(c.Down, whole)}
+}
+
+// own are the links of each host, whose defaults are reckoned from the path to it;
+// the last is the DNS server, whose link is the time for which it thinks.
+func (c Config) own() (all [][2]link.Config) {
+	for _, h := range c.hosts() {
+		whole := c.rtt() + h.rtt()
+		all = append(all, [2]link.Config{onPath(h.Up, whole), onPath(h.Down, whole)})
 	}
-	return strings.ContainsFunc(label, func(r rune) bool {
-		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	})
+	return append(all, [2]link.Config{{}, {Delay: c.DNSDelay}})
 }
 
-// An Error tells what about a lab failed. Need, if set, says what this system
-// lacks, and what to do: then no lab can be made here at all.
-type Error struct {
-	Op   string // "config", "namespace", "tun", "kernel", …
-	Need string
-	Err  error
-}
+// longestPath is the longest round trip that a link reckons with.
+const longestPath = 2 * time.Minute
 
-func (e *Error) Error() string {
-	if e.Need != "" {
-		return "no lab can be made here: " + e.Need
+// onPath is a link on a path of that round trip.
+func onPath(l link.Config, rtt time.Duration) link.Config {
+	if l.RTT == 0 {
+		l.RTT = min(rtt, longestPath)
 	}
-	return fmt.Sprintf("lab: %s: %v", e.Op, e.Err)
+	return l
 }
 
-func (e *Error) Unwrap() error { return e.Err }
-
-// failed wraps what an operation met; nil stays nil.
-func failed(op string, err error) error {
-	if err == nil {
-		return nil
+// named reports whether a loss is ordered by the name of its packet.
+func (c Config) named() bool {
+	n := len(c.Up.Drop) + len(c.Down.Drop)
+	for _, h := range c.hosts() {
+		n += len(h.Up.Drop) + len(h.Down.Drop)
 	}
-	return &Error{Op: op, Err: err}
-}
-
-func refused(format string, args ...any) error {
-	return &Error{Op: "config", Err: fmt.Errorf(format, args...)}
+	return n > 0
 }

@@ -3,8 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +94,7 @@ func TestConfigRefuses(t *testing.T) {
 		{Config{Hosts: named(longer)}, `name "` + longer + `": ` + wantName},
 		{Config{Hosts: named("::1")}, `name "::1": ` + wantName},
 		{Config{Hosts: named("192.0.2.1")}, `name "192.0.2.1" is an address`},
+		{Config{Hosts: named("a", "LocalHost")}, `name "LocalHost" is every machine's own`},
 		{Config{Hosts: named("a", "b", "A")}, `name "A" is there twice`},
 		{Config{Hosts: []Host{{Names: []string{"a", "a"}}}}, `name "a" is there twice`},
 		{Config{Server: Kernel{MSS: 87}}, "MSS 87: want 88 to 8960 bytes"},
@@ -119,64 +118,40 @@ func TestConfigRefusesLinks(t *testing.T) {
 	}
 }
 
-func TestError(t *testing.T) {
-	cause := fs.ErrPermission
-	for _, test := range []struct {
-		err  error
-		want string
-	}{
-		{&Error{Op: "tun", Err: cause}, "lab: tun: permission denied"},
-		{&Error{Op: "namespace", Need: "run as root", Err: cause}, "no lab can be made here: run as root"},
-		{failed("tun", cause), "lab: tun: permission denied"},
-	} {
-		if test.err.Error() != strings.Replace(test.want, "permission denied", cause.Error(), 1) || !errors.Is(test.err, cause) {
-			t.Errorf("%v, want %s", test.err, test.want)
+// TestDefaultPath: what a link reckons by default, such as its queue, it reckons from
+// the whole path that its packets take.
+func TestDefaultPath(t *testing.T) {
+	delays := func(up, down time.Duration) Host {
+		return Host{Up: link.Config{Delay: up * time.Second}, Down: link.Config{Delay: down * time.Second}}
+	}
+	c := Config{
+		DNSDelay: time.Minute,
+		Up:       link.Config{Delay: 1 * time.Second, Jitter: time.Second},
+		Down:     link.Config{Delay: 2 * time.Second},
+		Hosts:    []Host{delays(0, 0), delays(10, 20), delays(3, 4)},
+	}
+	for d, l := range c.shared() {
+		if l.RTT != 33*time.Second {
+			t.Errorf("%v, shared: %v, want the 33 s of the farthest host", Direction(d), l.RTT)
 		}
 	}
-	if err := failed("tun", nil); err != nil {
-		t.Errorf("nothing failed: %v", err)
-	}
-}
-
-// TestAddrs: every host has addresses of its own, in the networks that the sides'
-// routes cover.
-func TestAddrs(t *testing.T) {
-	seen := map[netip.Addr]string{clientAddr4: "client", clientAddr6: "client", dnsAddr4: "DNS", dnsAddr6: "DNS"}
-	for i := range maxHosts {
-		addrs := hostAddrs(i, true)
-		if len(addrs) != 2 || !addrs[0].Is4() || !addrs[1].Is6() || !slices.Equal(hostAddrs(i, false), addrs[:1]) {
-			t.Errorf("host %d has %v, without IPv6 %v", i, addrs, hostAddrs(i, false))
-		}
-		for _, a := range addrs {
-			if other := seen[a]; other != "" {
-				t.Errorf("%v is of host %d and %s", a, i, other)
+	for i, want := range []time.Duration{3, 33, 10} {
+		for d, l := range c.own()[i] {
+			if l.RTT != want*time.Second {
+				t.Errorf("%v, host %d: %v, want %d s", Direction(d), i, l.RTT, want)
 			}
-			seen[a] = fmt.Sprint("host ", i)
 		}
 	}
-	if got := fmt.Sprint(hostAddrs(0, true)); got != "[198.19.1.1 2001:2::3:1]" {
-		t.Errorf("the first host has %s", got)
+	c.Up.RTT, c.Hosts[1].Down.RTT = time.Second, 5*time.Second
+	if up, down := c.shared()[Up].RTT, c.own()[1][Down].RTT; up != time.Second || down != 5*time.Second {
+		t.Errorf("what is set is changed: %v, %v", up, down)
 	}
-	for a, of := range seen {
-		if !everything4.Contains(a) && !everything6.Contains(a) {
-			t.Errorf("%v of %s is outside", a, of)
-		}
-	}
-}
-
-// TestNames: "Names can be compared without regard to case" (RFC 4343 §3), and the
-// root's dot may be there.
-func TestNames(t *testing.T) {
-	n := new(names)
-	if got := n.lookUp("origin"); got != nil {
-		t.Errorf("of nobody: %v", got)
-	}
-	a, b := hostAddrs(0, true), hostAddrs(1, true)
-	n.add("Origin", a)
-	n.add("www.origin", b)
-	for name, want := range map[string][]netip.Addr{"origin": a, "ORIGIN.": a, "www.origin": b, "origin..": nil, "": nil, "w.origin": nil} {
-		if got := n.lookUp(name); !slices.Equal(got, want) {
-			t.Errorf("%q is %v, want %v", name, got, want)
+	c.Hosts[0] = delays(60, 60)
+	for _, both := range append(c.own(), c.shared()) {
+		for _, l := range both {
+			if err := l.Check(); err != nil {
+				t.Errorf("on a long path: %v", err)
+			}
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 // Dialling from inside: the socket is made by the side's thread, which must not
 // wait; the caller waits until it is connected.
 
-// Dial connects from inside, as [net.Dial] does.
+// Dial connects from inside, as [net.Dial] does: without a host, and with
+// "localhost", to this side itself.
 func (s *Side) Dial(network, addr string) (net.Conn, error) {
 	return s.DialContext(context.Background(), network, addr)
 }
@@ -66,10 +67,7 @@ func (s *Side) targets(network, addr string) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, err
 	}
-	addrs := s.names.lookUp(host)
-	if a, err := netip.ParseAddr(host); err == nil {
-		addrs = []netip.Addr{a.Unmap()}
-	}
+	addrs := s.lookUp(host)
 	if len(addrs) == 0 {
 		return nil, noHost(host)
 	}

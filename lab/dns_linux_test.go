@@ -88,20 +88,20 @@ func TestNamesInCommands(t *testing.T) {
 	c.DNSDelay = 100 * time.Millisecond
 	c.Hosts = []Host{{Names: []string{"origin", "www.example.org"}}}
 	l := newLab(t, c)
-	for _, s := range []*Side{l.Client, l.Server} {
+	for side, s := range map[string]*Side{"client": l.Client, "server": l.Server} {
 		for _, name := range []string{"origin", "WWW.example.ORG"} {
 			began := time.Now()
 			out, err := s.Command(t.Context(), "getent", "ahosts", name).CombinedOutput()
 			took := time.Since(began)
 			if err != nil || !strings.Contains(string(out), "198.19.1.1 ") || !strings.Contains(string(out), "2001:2::3:1 ") {
-				t.Errorf("%s: %s: %v: %s", s.name, name, err, out)
+				t.Errorf("%s: %s: %v: %s", side, name, err, out)
 			}
 			if s == l.Client && took < 120*time.Millisecond {
 				t.Errorf("looked up in %v, sooner than a round trip and the server's time", took)
 			}
 		}
 		if out, err := s.Command(t.Context(), "getent", "ahosts", "example.org").CombinedOutput(); err == nil {
-			t.Errorf("%s: a name that nobody has: %s", s.name, out)
+			t.Errorf("%s: a name that nobody has: %s", side, out)
 		}
 	}
 	if now := etcFiles(t); now != before {

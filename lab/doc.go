@@ -25,4 +25,11 @@
 //
 // The network namespaces have no name. They belong to threads of this process, and
 // end with it, however it ends; so do the programs that were started inside.
+//
+// What a program takes on that imports this package: it is started once more, through
+// /proc/self/exe and with an argv[0] of its own, as the init of the programs inside.
+// Then this package's init function never returns. Those of packages that are
+// initialised before it, which Go orders by imports and then by path, run in
+// that process, too: they should do nothing that must not be done twice. And while a
+// lab is there, GOMAXPROCS is higher than it was, by 2 for each lab.
 package lab

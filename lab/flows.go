@@ -43,9 +43,9 @@ type closed struct {
 
 type flow struct {
 	number int
-	isn    uint32               // sequence number of its SYN
-	seen   [2][link.RST + 1]int // packets by direction and kind
-	ended  [2]bool              // by FIN, by direction; both by RST
+	isn    uint32                // sequence number of its SYN
+	seen   [2][link.NumKinds]int // packets by direction and kind
+	ended  [2]bool               // by FIN, by direction; both by RST
 }
 
 // keptClosed is how many connections are remembered after their end.

@@ -19,8 +19,8 @@ import (
 
 const initName = "linger-lab-init"
 
-// init turns a process that was started as a lab's init into one, before anything
-// else of the program runs.
+// init turns a process that was started as a lab's init into one. The init functions
+// of packages that were initialised before this one have run by then; main does not.
 func init() {
 	if len(os.Args) == 1 && os.Args[0] == initName {
 		os.Exit(beInit())

@@ -13,42 +13,42 @@ import (
 type Kernel struct {
 	// Congestion is the congestion control: reno, cubic, bbr, … Empty means cubic,
 	// Linux' own default, whatever this machine's is.
-	Congestion string `json:"congestion"`
+	Congestion string
 
 	// InitialWindow is what a connection may send before the first ACK, in segments.
 	// 0 means the kernel's: 10 (RFC 6928).
-	InitialWindow int `json:"initial_window"`
+	InitialWindow int
 
 	// MSS is the largest segment that this side offers to take, in bytes, TCP's options
 	// among them: it bounds what the other side sends. 0 means the MTU less 40, or 60
 	// with IPv6.
-	MSS int `json:"mss"`
+	MSS int
 
 	// NoSACK and NoTimestamps do without these options (RFC 2018, RFC 7323).
-	NoSACK       bool `json:"no_sack"`
-	NoTimestamps bool `json:"no_timestamps"`
+	NoSACK       bool
+	NoTimestamps bool
 
 	// QuickACK acknowledges each segment at once. Without it the kernel delays ACKs
 	// by 40 to 200 ms, but for the first 16 or so of a connection.
-	QuickACK bool `json:"quick_ack"`
+	QuickACK bool
 
 	// KeepWindow keeps the congestion window while a connection is idle; without it
 	// the kernel halves it for each retransmission timeout that passes, down to the
 	// initial window (tcp_slow_start_after_idle; RFC 2861, RFC 5681 §4.1).
-	KeepWindow bool `json:"keep_window"`
+	KeepWindow bool
 
 	// ReceiveBuffer fixes the receive buffer, in bytes, of which the window that is
 	// offered is a part. 0 means that the kernel tunes it (tcp_rmem).
-	ReceiveBuffer int `json:"receive_buffer"`
+	ReceiveBuffer int
 
 	// FirstPort and LastPort are the range that outgoing connections take their
 	// ports from. 0 means the kernel's: 32768 to 60999.
-	FirstPort int `json:"first_port"`
-	LastPort  int `json:"last_port"`
+	FirstPort int
+	LastPort  int
 
 	// FastOpen allows data in the SYN (RFC 7413), on every listening socket and
 	// without a cookie; a client has to ask for it.
-	FastOpen bool `json:"fast_open"`
+	FastOpen bool
 }
 
 const defaultCongestion = "cubic"
@@ -261,21 +261,6 @@ const fastOpenAll = 0x1 | 0x2 | 0x4 | 0x200 | 0x400
 var recorded = []string{
 	"net/ipv4/tcp_rmem", "net/ipv4/tcp_wmem", "net/ipv4/ip_local_port_range", "net/ipv4/tcp_fastopen",
 	"net/ipv4/tcp_ecn", "net/ipv4/tcp_window_scaling", "net/ipv4/tcp_recovery", "net/ipv4/tcp_tw_reuse",
-}
-
-// routeText says what a side's routes set.
-func (k Kernel) routeText() string {
-	parts := []string{"congctl " + k.congestion()}
-	if k.InitialWindow != 0 {
-		parts = append(parts, fmt.Sprintf("initcwnd %d", k.InitialWindow))
-	}
-	if k.MSS != 0 {
-		parts = append(parts, fmt.Sprintf("advmss %d", k.MSS))
-	}
-	if k.QuickACK {
-		parts = append(parts, "quickack 1")
-	}
-	return strings.Join(parts, " ")
 }
 
 func zeroOrOne(on bool) string {

@@ -221,8 +221,7 @@ func TestQuickACK(t *testing.T) {
 			transfer(t, server, client, 100)
 		}
 		transfer(t, client, server, 100)
-		quiet(t, l)
-		time.Sleep(250 * time.Millisecond)
+		quiet(t, l) // the last one is acknowledged
 		_ = l.Close()
 		data := r.of(Up, link.Data)
 		last := data[len(data)-1]
@@ -330,6 +329,8 @@ func TestReadBack(t *testing.T) {
 		KeepWindow: true, ReceiveBuffer: 100_000, FirstPort: 40000, LastPort: 40200, FastOpen: true,
 	}
 	l := newLab(t, Config{Server: k})
+	_, server := l.Kernels()
+	server["route"] = "" // in a copy
 	client, server := l.Kernels()
 	for name, want := range map[string][2]string{
 		"net/ipv4/tcp_sack":                  {"1", "0"},

@@ -108,7 +108,7 @@ func TestKernelHelp(t *testing.T) {
 // TestKernelSysctls: each field moves what it is for, and nothing else.
 func TestKernelSysctls(t *testing.T) {
 	settings := func(k Kernel) map[string]string {
-		all := map[string]string{"route": k.routeText()}
+		all := make(map[string]string)
 		for _, s := range k.sysctls() {
 			all[strings.TrimPrefix(s.name, "net/ipv4/")] = s.value
 		}
@@ -116,7 +116,7 @@ func TestKernelSysctls(t *testing.T) {
 	}
 	plain := settings(Kernel{})
 	for name, want := range map[string]string{
-		"tcp_no_metrics_save": "1", "tcp_sack": "1", "tcp_timestamps": "1", "tcp_slow_start_after_idle": "1", "route": "congctl cubic",
+		"tcp_no_metrics_save": "1", "tcp_sack": "1", "tcp_timestamps": "1", "tcp_slow_start_after_idle": "1",
 	} {
 		if plain[name] != want {
 			t.Errorf("%s is %q by default, want %q", name, plain[name], want)
@@ -125,8 +125,6 @@ func TestKernelSysctls(t *testing.T) {
 	for text, want := range map[string]string{
 		"nosack": "tcp_sack=0", "notimestamps": "tcp_timestamps=0", "keepwindow": "tcp_slow_start_after_idle=0",
 		"rcvbuf=9000": "tcp_rmem=9000 9000 9000", "ports=5-6": "ip_local_port_range=5 6", "fastopen": "tcp_fastopen=1543",
-		"cc=reno": "route=congctl reno", "iw=2": "route=congctl cubic initcwnd 2", "mss=536": "route=congctl cubic advmss 536",
-		"quickack": "route=congctl cubic quickack 1",
 	} {
 		var k Kernel
 		if err := k.Set(text); err != nil {

@@ -1,17 +1,15 @@
 package lab
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/vishvananda/netlink"
-
-	"github.com/lingerhttp/linger/link"
 )
 
 // A Lab is a network: a client side and a server side, each with the kernel's own
@@ -97,7 +95,9 @@ func (l *Lab) Notes() []string { return append([]string(nil), l.notes...) }
 
 // Kernels are the settings of TCP in force on both sides, by their names under
 // /proc/sys, and "route" for those of routes, as they were read back.
-func (l *Lab) Kernels() (client, server map[string]string) { return l.kernels[0], l.kernels[1] }
+func (l *Lab) Kernels() (client, server map[string]string) {
+	return maps.Clone(l.kernels[0]), maps.Clone(l.kernels[1])
+}
 
 // ask has the relay do something, which it does not once the lab is closed or a
 // device has failed: that is the error.
@@ -125,54 +125,40 @@ func (l *Lab) Counts() (up, down Counts) {
 }
 
 // Certificate says how exact the link was, from New until now. It must be asked for
-// before Close.
+// before Close; after it, and once a device has failed, it says that it knows nothing.
 func (l *Lab) Certificate() Certificate {
 	c := Certificate{Bound: l.config.bound(), Steal: l.steal.since()}
-	_ = l.ask(func() {
-		r := l.relay
-		c.Duration, c.Scheduling, c.Strays = r.now(), r.scheduling, r.strays
-		if r.tap != nil {
-			c.Unrecorded = r.tap.lost
-		}
-		c.Up, c.Down = r.ways[Up].way(l.config.Up.Rate), r.ways[Down].way(l.config.Down.Rate)
-	})
-	for _, s := range []*Side{l.Client, l.Server} {
-		_ = s.run(func() error {
-			dev, err := netlink.LinkByName(tunName)
-			if err == nil && dev.Attrs().Statistics != nil {
-				c.Overrun += int64(dev.Attrs().Statistics.TxDropped)
-			}
-			return err
-		})
+	if err := l.ask(func() { l.relay.certify(&c) }); err != nil {
+		c.Unknown = append(c.Unknown, fmt.Sprintf("nothing is known of the packets: %v", err))
+	} else if lost, err := l.overrun(); err != nil {
+		c.Unknown = append(c.Unknown, fmt.Sprintf("packets lost before the link are not counted: %v", err))
+	} else {
+		c.Overrun += lost
 	}
 	c.judge()
 	return c
 }
 
-// Quiet waits until nothing is under way, and nothing was for a round trip and a
-// little more, so that what one exchange leaves behind is not counted as the
-// next one's. It gives up with ctx.
-func (l *Lab) Quiet(ctx context.Context) error {
-	still := l.config.longestRTT() + stillFor
-	tick := time.NewTicker(still / 4)
-	defer tick.Stop()
-	for {
-		var under int
-		var idle time.Duration
-		err := l.ask(func() { under, idle = l.relay.pool.inUse(), l.relay.now()-l.relay.latest })
-		if err != nil || under == 0 && idle >= still {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+// overrun is how many packets the devices had no room for.
+func (l *Lab) overrun() (lost int64, err error) {
+	for _, s := range []*Side{l.Client, l.Server} {
+		err := s.run(func() error {
+			dev, err := netlink.LinkByName(tunName)
+			if err != nil {
+				return failed("statistics of "+tunName, err)
+			}
+			if dev.Attrs().Statistics == nil {
+				return failed("statistics of "+tunName, errors.New("the kernel has none"))
+			}
+			lost += int64(dev.Attrs().Statistics.TxDropped)
+			return nil
+		})
+		if err != nil {
+			return 0, err
 		}
 	}
+	return lost, nil
 }
-
-// stillFor is what a kernel may take to answer a packet, delayed ACKs aside.
-const stillFor = 20 * time.Millisecond
 
 // Renew puts new links in the place of all, as they were at the beginning, with
 // another seed. What is under way is lost: wait for Quiet first.
@@ -182,34 +168,4 @@ func (l *Lab) Renew(seed uint64) error {
 		return failure
 	}
 	return err
-}
-
-// longestRTT is the round trip to the host that is farthest away.
-func (c Config) longestRTT() time.Duration {
-	far := c.DNSDelay
-	for _, h := range c.hosts() {
-		far = max(far, h.Up.Delay+h.Down.Delay)
-	}
-	return far + c.rtt() + 2*(c.Up.Jitter+c.Down.Jitter)
-}
-
-// shared are the links that all pass, with the round trip that their queues are
-// reckoned by.
-func (c Config) shared() [2]link.Config {
-	both := [2]link.Config{c.Up, c.Down}
-	for d := range both {
-		if both[d].RTT == 0 {
-			both[d].RTT = c.rtt()
-		}
-	}
-	return both
-}
-
-// named reports whether a loss is ordered by the name of its packet.
-func (c Config) named() bool {
-	n := len(c.Up.Drop) + len(c.Down.Drop)
-	for _, h := range c.hosts() {
-		n += len(h.Up.Drop) + len(h.Down.Drop)
-	}
-	return n > 0
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,9 +28,10 @@ const testRole = "LINGER_LAB_TEST"
 
 // roles are the programs that tests start, by their names.
 var roles = map[string]func() error{
-	"commands": commandsRole,
-	"use":      useRole,
-	"rootless": rootlessRole,
+	"available": availableRole,
+	"commands":  commandsRole,
+	"use":       useRole,
+	"rootless":  rootlessRole,
 }
 
 func TestMain(m *testing.M) {
@@ -275,7 +277,7 @@ func TestCloseWhileInUse(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(100 * time.Millisecond) // for which all are in use, in whatever order
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
@@ -393,13 +395,43 @@ func TestWithoutIPv6(t *testing.T) {
 func TestReadOnlySettings(t *testing.T) {
 	needLab(t)
 	checkLeaks(t)
-	protect := func() error {
-		return errors.Join(unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND|unix.MS_REC, ""),
-			unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
-	}
-	if out, err := runRole(t, "use", protect).CombinedOutput(); err != nil {
+	if out, err := runRole(t, "use", protectSettings).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
+}
+
+func protectSettings() error {
+	return errors.Join(unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND|unix.MS_REC, ""),
+		unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+}
+
+// TestLockedSettings: where that cannot be undone, Available says so as New does.
+func TestLockedSettings(t *testing.T) {
+	needLab(t)
+	checkLeaks(t)
+	cmd := runRole(t, "available", protectSettings)
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a user namespace finds mounted for reading alone, it may not remount.
+	at := slices.Index(cmd.Args, "--") + 1
+	cmd.Args = slices.Insert(cmd.Args, at, unshare, "--user", "--map-root-user", "--mount")
+	out, err := cmd.CombinedOutput()
+	const want = "no lab can be made here: /proc/sys/ is for reading alone: let the kernel's settings be changed (docker run --privileged)\n"
+	if err == nil || string(out) != want+want {
+		t.Errorf("%v: %s, want twice %s", err, out, want)
+	}
+}
+
+// availableRole is a program that says what Available and New say.
+func availableRole() error {
+	fmt.Println(Available())
+	l, err := New(Config{})
+	if err == nil {
+		_ = l.Close()
+	}
+	return err
 }
 
 // TestResolverBehindLink makes one where /etc/resolv.conf is a link into /run, as

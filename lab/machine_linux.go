@@ -85,7 +85,16 @@ func (p *procs) give() {
 	}
 	p.taken = false
 	if spare.labs--; spare.labs == 0 {
-		runtime.GOMAXPROCS(spare.before)
+		restoreProcs(spare.before)
+	}
+}
+
+// restoreProcs sets GOMAXPROCS to what it was. If that was the default, it is the
+// default again: a value that was set no longer follows the machine and its limits.
+func restoreProcs(before int) {
+	runtime.SetDefaultGOMAXPROCS()
+	if runtime.GOMAXPROCS(0) != before {
+		runtime.GOMAXPROCS(before)
 	}
 }
 

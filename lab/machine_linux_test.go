@@ -80,8 +80,18 @@ func TestWakingIsBounded(t *testing.T) {
 	}
 }
 
-// However many labs there are, GOMAXPROCS goes back to what it was.
+// However many labs there are, GOMAXPROCS goes back to what it was, whether somebody
+// had set it or not.
 func TestProcsAreGivenBack(t *testing.T) {
+	standard := runtime.GOMAXPROCS(0)
+	defer restoreProcs(standard)
+	procsAreGivenBack(t)
+	runtime.GOMAXPROCS(standard + 1)
+	procsAreGivenBack(t)
+}
+
+func procsAreGivenBack(t *testing.T) {
+	t.Helper()
 	before := runtime.GOMAXPROCS(0)
 	var a, b procs
 	a.take()

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -71,10 +72,7 @@ func (w wiring) up(dev netlink.Link) error {
 	if err := errors.Join(netlink.LinkSetUp(lo), netlink.LinkSetUp(dev)); err != nil {
 		return err
 	}
-	for _, p := range []netip.Prefix{everything4, everything6} {
-		if p.Addr().Is6() && !w.ipv6 {
-			continue
-		}
+	for _, p := range w.networks() {
 		if err := netlink.RouteAdd(w.route(dev, p)); err != nil {
 			return routeError(w.kernel, err)
 		}
@@ -167,6 +165,14 @@ func ipv6Off(proc fs.FS) string {
 	return ""
 }
 
+// networks are what routes lead to.
+func (w wiring) networks() []netip.Prefix {
+	if w.ipv6 {
+		return []netip.Prefix{everything4, everything6}
+	}
+	return []netip.Prefix{everything4}
+}
+
 // readBack asks the kernel of the calling thread's namespace what is in force. The
 // error says that something else is than was asked for.
 func (w wiring) readBack() (map[string]string, error) {
@@ -184,20 +190,48 @@ func (w wiring) readBack() (map[string]string, error) {
 	if err != nil {
 		return got, err
 	}
-	routes, err := netlink.RouteList(dev, netlink.FAMILY_V4)
-	if err != nil {
-		return got, err
+	for _, p := range w.networks() {
+		if got["route"], err = w.readRoute(dev, p); err != nil {
+			return got, err
+		}
 	}
-	for _, r := range routes {
-		if r.Dst == nil || r.Dst.String() != everything4.String() {
+	return got, nil
+}
+
+// readRoute returns what the kernel's route to a network sets. The error says that it
+// is something else than was asked for.
+func (w wiring) readRoute(dev netlink.Link, to netip.Prefix) (string, error) {
+	family := netlink.FAMILY_V4
+	if to.Addr().Is6() {
+		family = netlink.FAMILY_V6
+	}
+	routes, err := netlink.RouteList(dev, family)
+	if err != nil {
+		return "", os.NewSyscallError("list routes", err)
+	}
+	for i := range routes {
+		if routes[i].Dst == nil || routes[i].Dst.String() != to.String() {
 			continue
 		}
-		want := w.route(dev, everything4)
-		if r.Congctl != want.Congctl || r.InitCwnd != want.InitCwnd || r.AdvMSS != want.AdvMSS || r.QuickACK != want.QuickACK {
-			return got, refused("the kernel made %v of the route %v", r, want)
+		got, want := routeText(&routes[i]), routeText(w.route(dev, to))
+		if got != want {
+			return got, refused("the kernel made %q of the route to %v: %q", got, to, want)
 		}
-		got["route"] = w.kernel.routeText()
 		return got, nil
 	}
-	return got, refused("the kernel has no route to %v", everything4)
+	return "", refused("the kernel has no route to %v", to)
+}
+
+// routeText says what a route sets of TCP.
+func routeText(r *netlink.Route) string {
+	parts := []string{"congctl " + r.Congctl}
+	for _, v := range []struct {
+		name  string
+		value int
+	}{{"initcwnd", r.InitCwnd}, {"advmss", r.AdvMSS}, {"quickack", r.QuickACK}} {
+		if v.value != 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", v.name, v.value))
+		}
+	}
+	return strings.Join(parts, " ")
 }

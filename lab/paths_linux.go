@@ -121,14 +121,24 @@ const gentleRate link.Rate = 100_000_000
 
 // gentle reports whether no more than that will come.
 func (p *paths) gentle() bool {
-	for _, h := range []*hop{p.order[0][0], p.order[len(p.order)-1][0]} {
-		rate := h.config.Rate
-		if h.config.Trace != nil {
-			rate = h.config.Trace.Mean()
-		}
-		if rate == 0 || rate > gentleRate {
+	up, down := p.shared()
+	for _, c := range []link.Config{up, down} {
+		if rate := meanRate(c); rate == 0 || rate > gentleRate {
 			return false
 		}
 	}
 	return true
+}
+
+// shared are the links that every packet of a direction passes.
+func (p *paths) shared() (up, down link.Config) {
+	return p.order[0][0].config, p.order[len(p.order)-1][0].config
+}
+
+// meanRate is that of a link with a rate or a trace; 0 of one without.
+func meanRate(c link.Config) link.Rate {
+	if c.Trace != nil {
+		return c.Trace.Mean()
+	}
+	return c.Rate
 }

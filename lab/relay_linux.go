@@ -35,6 +35,8 @@ type relay struct {
 	entries uint64 // packets that entered
 	ways    [2]wayCount
 	strays  int64
+	refused int64         // packets that there was no room for
+	bound   time.Duration // a packet that is later is over it
 	latest  time.Duration // when the latest packet entered or arrived
 	failure error         // of a device
 
@@ -50,26 +52,26 @@ type relay struct {
 // A wayCount is what is counted of one direction.
 type wayCount struct {
 	Counts
-	drops [numReasons]int64
+	drops [link.NumReasons]int64
 	late  histogram
+	over  int64 // of these later than the bound
 	pace  pace
 }
 
-const numReasons = link.Lost + 1
-
-func newRelay(tuns [2]*tun, mtu int, p paths, t *tap, counted bool) (*relay, error) {
+func newRelay(tuns [2]*tun, c Config, p paths, t *tap) (*relay, error) {
 	bell, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
 	r := &relay{
 		start: time.Now(), tuns: tuns, paths: p, tap: t, bell: bell,
-		pool: slots{size: vnetHeader + mtu},
-		out:  [2]*bundle{new(bundle), new(bundle)},
-		wake: newWaking(), gentle: p.gentle(),
+		bound: c.bound(),
+		pool:  slots{size: vnetHeader + c.mtu(), most: mostUnderWay},
+		out:   [2]*bundle{new(bundle), new(bundle)},
+		wake:  newWaking(), gentle: p.gentle(),
 		done: make(chan struct{}),
 	}
-	if counted || t != nil {
+	if t != nil || c.named() {
 		r.flows = new(flows)
 	}
 	onThread(r.run)
@@ -97,6 +99,10 @@ func (r *relay) close() error {
 	return errors.Join(r.failure, r.tuns[Up].close(), r.tuns[Down].close(), unix.Close(r.bell))
 }
 
+// mostUnderWay bounds the packets that are under way at once, but for copies: a link
+// without a rate and with a long delay would hold whatever is sent.
+const mostUnderWay = 1 << 18
+
 // readsAtOnce bounds how much is read from one device before what is due gets its
 // turn.
 const readsAtOnce = 4
@@ -110,8 +116,7 @@ func (r *relay) run() {
 		busy = r.readAll(Down) || busy
 		r.advance(r.now())
 		r.requests.answer()
-		if !busy && !r.stop {
-			r.tap.flush()
+		if !busy && !r.stop && r.failure == nil {
 			r.wait()
 		}
 	}
@@ -144,6 +149,11 @@ func (r *relay) enter(d Direction, s *slot, now time.Duration) {
 	}
 	if err != nil || host == nil {
 		r.strays++
+		r.pool.put(s)
+		return
+	}
+	if r.pool.inUse() > r.pool.most {
+		r.refused++
 		r.pool.put(s)
 		return
 	}
@@ -253,6 +263,9 @@ func (r *relay) deliver(d Direction) {
 		p := &b.parcels[i]
 		late := now - p.fate.At
 		w.late.add(late)
+		if late > r.bound {
+			w.over++
+		}
 		if p.hop.shared {
 			w.pace.arrived(p.fate, now)
 		}
@@ -376,7 +389,22 @@ func (w *wayCount) counts() Counts {
 	return c
 }
 
-func (w *wayCount) way(rate link.Rate) Way {
-	late := Lateness{P50: w.late.quantile(0.5), P99: w.late.quantile(0.99), Max: w.late.largest}
-	return Way{Counts: w.counts(), Lateness: late, Rate: rate, Achieved: w.pace.rate()}
+// way is what there is to certify of a direction, whose shared link is c.
+func (w *wayCount) way(c link.Config) Way {
+	way := Way{
+		Counts: w.counts(), Arrived: w.late.count, Over: w.over, Rate: meanRate(c),
+		Lateness: Lateness{P50: w.late.quantile(0.5), P99: w.late.quantile(0.99), Max: w.late.largest},
+	}
+	if c.Trace == nil {
+		way.Achieved = w.pace.rate()
+	}
+	return way
+}
+
+// certify fills in what the relay knows.
+func (r *relay) certify(c *Certificate) {
+	c.Duration, c.Scheduling, c.Strays, c.Overrun = r.now(), r.scheduling, r.strays, r.refused
+	c.Unrecorded = r.tap.missing()
+	up, down := r.paths.shared()
+	c.Up, c.Down = r.ways[Up].way(up), r.ways[Down].way(down)
 }

@@ -27,7 +27,7 @@ func stoppedRelay(t testing.TB, down link.Config) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{start: time.Now(), paths: p, pool: slots{size: vnetHeader + 1500}, out: [2]*bundle{new(bundle), new(bundle)}}
+	r := &relay{start: time.Now(), paths: p, pool: slots{size: vnetHeader + 1500, most: mostUnderWay}, out: [2]*bundle{new(bundle), new(bundle)}}
 	for d := range r.tuns {
 		fd, err := unix.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 		if err != nil {

@@ -22,7 +22,6 @@ import (
 // that starts it: everything that has to happen inside is a job for that thread.
 // Once made, a socket serves any goroutine, as usual.
 type Side struct {
-	name  string
 	addrs []netip.Addr // of this side, IPv4 first
 	names *names       // of the hosts; written before anybody reads
 
@@ -44,8 +43,8 @@ type job struct {
 
 // newSide starts the thread of a side, which leaves for a network and a mount
 // namespace of its own.
-func newSide(name string, n *names) (*Side, error) {
-	s := &Side{name: name, names: n, jobs: make(chan job), done: make(chan struct{})}
+func newSide(n *names) (*Side, error) {
+	s := &Side{names: n, jobs: make(chan job), done: make(chan struct{})}
 	open, end := context.WithCancel(context.Background())
 	s.open, s.close = open, sync.OnceFunc(func() { s.finish(end) })
 	ready := make(chan error)
@@ -156,8 +155,8 @@ func (s *Side) finish(end func()) {
 // in the order of Config and the DNS server's.
 func (s *Side) Addrs() []netip.Addr { return append([]netip.Addr(nil), s.addrs...) }
 
-// Listen listens inside, as [net.Listen] does. A host's name stands for its IPv4
-// address.
+// Listen listens inside, as [net.Listen] does. A host's name, or "localhost", stands
+// for its IPv4 address.
 func (s *Side) Listen(network, addr string) (net.Listener, error) {
 	at, err := s.literal(addr)
 	if err != nil {
@@ -197,11 +196,23 @@ func (s *Side) literal(addr string) (string, error) {
 	if _, err := netip.ParseAddr(host); host == "" || err == nil {
 		return addr, nil
 	}
-	found := s.names.lookUp(host)
+	found := s.lookUp(host)
 	if len(found) == 0 {
 		return "", noHost(host)
 	}
 	return net.JoinHostPort(found[0].String(), port), nil
+}
+
+// lookUp returns the addresses that a host stands for inside, IPv4 first; none if
+// nobody has the name.
+func (s *Side) lookUp(host string) []netip.Addr {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a.Unmap()}
+	}
+	if host == "" || isLocalhost(host) {
+		return loopback
+	}
+	return s.names.lookUp(host)
 }
 
 func noHost(name string) error {

@@ -37,6 +37,7 @@ func (s *slot) begin(v vnet) {
 // to the relay's thread.
 type slots struct {
 	size int // bytes of a slot
+	most int // how many packets may be under way; the relay sees to it
 	all  []*slot
 	free []int
 }

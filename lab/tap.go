@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"sync"
 	"time"
 
 	"github.com/lingerhttp/linger/link"
@@ -8,7 +9,9 @@ import (
 
 // A Record is what became of one packet. Every packet that entered has one, and
 // each copy that a link made of it another; not so what is under way when the lab is
-// renewed or closed.
+// renewed or closed. What is for nobody in the lab, and what cannot be read as a
+// packet, does not enter, nor what there is no room for: a [Certificate] counts them
+// as Strays and as Overrun.
 type Record struct {
 	// Seq is the ordinal of the packet's entry among those of both directions, from
 	// 1. Records come in the order of their ends, not of Seq.
@@ -43,26 +46,28 @@ type Record struct {
 	Data []byte
 }
 
-// A tap hands records from the relay, which must not wait, to a function, which
-// may. Between them stand batches, up to a bound.
+// A tap hands records from the relay, which must not wait, to a function, which may.
+// The relay adds to one slice, while the function is told those of another, and then
+// they change places.
 type tap struct {
-	tell    func(Record)
-	batches chan []Record
-	batch   []Record // not sent yet; the relay's
-	lost    int64    // records there was no room for; the relay's
-	done    chan struct{}
+	tell  func(Record)
+	awake chan struct{} // holds one if something waits; closed when nothing more will come
+	done  chan struct{}
+
+	mu      sync.Mutex
+	waiting []Record // guarded by mu
+	lost    int64    // guarded by mu; records there was no room for
 }
 
-const (
-	batchSize    = 256
-	batchesAhead = 256 // 65,536 records, about 100 MB if all are full
-)
+// tapRoom is how many records may wait, while as many are being told: some 110 MB
+// each, if all hold packets of 1,500 bytes.
+const tapRoom = 65_536
 
 func newTap(tell func(Record)) *tap {
 	if tell == nil {
 		return nil
 	}
-	t := &tap{tell: tell, batches: make(chan []Record, batchesAhead), done: make(chan struct{})}
+	t := &tap{tell: tell, awake: make(chan struct{}, 1), done: make(chan struct{})}
 	go t.run()
 	return t
 }
@@ -70,32 +75,48 @@ func newTap(tell func(Record)) *tap {
 // run tells the records until close.
 func (t *tap) run() {
 	defer close(t.done)
-	for batch := range t.batches {
-		for _, r := range batch {
-			t.tell(r)
+	var told []Record
+	for range t.awake {
+		told = t.swap(told)
+		for i := range told {
+			t.tell(told[i])
 		}
+		clear(told) // their data is whoever's was told
 	}
+}
+
+// swap returns what waits, and takes the memory of what was told for what comes.
+func (t *tap) swap(told []Record) []Record {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	waiting := t.waiting
+	t.waiting = told[:0]
+	return waiting
 }
 
 // add takes a record in.
 func (t *tap) add(r Record) {
-	t.batch = append(t.batch, r)
-	if len(t.batch) >= batchSize {
-		t.flush()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) == tapRoom {
+		t.lost++
+		return
+	}
+	t.waiting = append(t.waiting, r)
+	select {
+	case t.awake <- struct{}{}:
+	default: // run has yet to hear of the one before
 	}
 }
 
-// flush sends what add took in.
-func (t *tap) flush() {
-	if t == nil || len(t.batch) == 0 {
-		return
+// missing is how many records there was no room for.
+func (t *tap) missing() int64 {
+	if t == nil {
+		return 0
 	}
-	select {
-	case t.batches <- t.batch:
-	default:
-		t.lost += int64(len(t.batch))
-	}
-	t.batch = make([]Record, 0, batchSize)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lost
 }
 
 // close waits until everything has been told.
@@ -103,7 +124,6 @@ func (t *tap) close() {
 	if t == nil {
 		return
 	}
-	t.flush()
-	close(t.batches)
+	close(t.awake)
 	<-t.done
 }

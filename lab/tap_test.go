@@ -6,18 +6,15 @@ import (
 
 // TestTap: everything is told, in order, before close returns.
 func TestTap(t *testing.T) {
-	for _, n := range []uint64{0, 1, batchSize - 1, batchSize, batchSize + 1, 10*batchSize + 7} {
+	for _, n := range []uint64{0, 1, 2, 10_000} {
 		var told []uint64
 		tap := newTap(func(r Record) { told = append(told, r.Seq) })
 		for seq := range n {
 			tap.add(Record{Seq: seq + 1})
-			if seq%100 == 0 {
-				tap.flush() // as the relay does when it has nothing to do
-			}
 		}
 		tap.close()
-		if uint64(len(told)) != n || tap.lost != 0 {
-			t.Errorf("%d of %d were told, %d are counted as lost", len(told), n, tap.lost)
+		if uint64(len(told)) != n || tap.missing() != 0 {
+			t.Errorf("%d of %d were told, %d are counted as lost", len(told), n, tap.missing())
 		}
 		for i, seq := range told {
 			if seq != uint64(i)+1 {
@@ -27,8 +24,9 @@ func TestTap(t *testing.T) {
 	}
 }
 
-// TestTapTooSlow: a function that does not return holds up nobody. What there is no
-// room for is lost and counted; the rest is told once it does return.
+// TestTapTooSlow: a function that does not return holds up nobody. There is room for
+// so many records, in whatever portions they come; what there is none for is lost and
+// counted; the rest is told once the function does return.
 func TestTapTooSlow(t *testing.T) {
 	began, goOn := make(chan bool), make(chan bool)
 	var told []uint64
@@ -39,26 +37,35 @@ func TestTapTooSlow(t *testing.T) {
 		}
 		told = append(told, r.Seq)
 	})
-	const room = (1 + batchesAhead) * batchSize // the batch that is being told, and those behind it
-	const all = room + 3*batchSize + 10
-	for seq := range uint64(all) {
-		tap.add(Record{Seq: seq + 1})
-		if seq+1 == batchSize {
-			<-began
-		}
+	tap.add(Record{Seq: 1})
+	<-began
+	const lost = 10
+	for seq := range uint64(tapRoom + lost) {
+		tap.add(Record{Seq: seq + 2})
 	}
-	if tap.lost != 3*batchSize {
-		t.Errorf("%d were lost, want %d", tap.lost, 3*batchSize)
-	}
-	tap.flush() // the last 10
-	if tap.lost != 3*batchSize+10 {
-		t.Errorf("%d were lost, want %d", tap.lost, 3*batchSize+10)
+	if got := tap.missing(); got != lost {
+		t.Errorf("%d were lost, want %d", got, lost)
 	}
 	close(goOn)
-	tap.add(Record{Seq: all + 1})
 	tap.close()
-	if n := len(told); int64(n)+tap.lost != all+1 || n < room {
-		t.Errorf("%d were told, and %d lost, of %d", n, tap.lost, all+1)
+	if len(told) != 1+tapRoom || told[tapRoom] != 1+tapRoom {
+		t.Errorf("%d were told, want %d", len(told), 1+tapRoom)
+	}
+}
+
+// TestTapAllocatesNothing: besides what a record holds, nothing is new with each.
+func TestTapAllocatesNothing(t *testing.T) {
+	told := make(chan uint64, 1)
+	tap := newTap(func(r Record) { told <- r.Seq })
+	defer tap.close()
+	one := func() {
+		tap.add(Record{Seq: 1})
+		<-told
+	}
+	one()
+	one() // now both slices have room
+	if n := testing.AllocsPerRun(1000, one); n != 0 {
+		t.Errorf("%v allocations for a record", n)
 	}
 }
 
@@ -68,6 +75,8 @@ func TestTapOfNobody(t *testing.T) {
 	if tap != nil {
 		t.Fatalf("%+v", tap)
 	}
-	tap.flush()
+	if n := tap.missing(); n != 0 {
+		t.Errorf("%d are missing", n)
+	}
 	tap.close()
 }

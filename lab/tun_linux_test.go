@@ -119,7 +119,7 @@ func TestCutIsAsTheKernels(t *testing.T) {
 	if err := Available(); err != nil {
 		t.Skip(err)
 	}
-	s, err := newSide("test", new(names))
+	s, err := newSide(new(names))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package lab
 
-import "maps"
+import (
+	"maps"
+	"math"
+	"slices"
+)
 
 // Worst is the certificate of several labs that did one thing together: counts are
 // added, of times and shares the worse stand.
@@ -16,13 +20,13 @@ func Worst(all ...Certificate) Certificate {
 		w.Unrecorded += c.Unrecorded
 		w.Overrun += c.Overrun
 		w.Strays += c.Strays
+		w.Unknown = slices.Concat(w.Unknown, c.Unknown)
 		if c.Scheduling != w.Scheduling {
 			w.Scheduling = ordinaryAmong(w.Scheduling, c.Scheduling)
 		}
 		w.Up.join(c.Up)
 		w.Down.join(c.Down)
 	}
-	w.Late = false
 	w.judge()
 	return w
 }
@@ -47,19 +51,24 @@ func (w *Way) join(o Way) {
 	for why, n := range o.Dropped {
 		w.Dropped[why] += n
 	}
+	w.Arrived += o.Arrived
+	w.Over += o.Over
 	w.Lateness.P50 = max(w.Lateness.P50, o.Lateness.P50)
 	w.Lateness.P99 = max(w.Lateness.P99, o.Lateness.P99)
 	w.Lateness.Max = max(w.Lateness.Max, o.Lateness.Max)
-	if w.Rate > 0 && o.Achieved > 0 && offPlan(o) > offPlan(*w) {
-		w.Achieved = o.Achieved
+	if o.offPlan() > w.offPlan() {
+		w.Rate, w.Achieved = o.Rate, o.Achieved
 	}
 }
 
-// offPlan is how far a rate is from the plan.
-func offPlan(w Way) float64 {
-	if w.Achieved == 0 {
+// offPlan is how far a rate was from its own plan: 0.1 is ten percent. It is negative,
+// and so the least of all, where that is not known.
+func (w Way) offPlan() float64 {
+	switch {
+	case w.Rate == 0:
+		return -2
+	case w.Achieved == 0:
 		return -1
 	}
-	d := w.Achieved/float64(w.Rate) - 1
-	return max(d, -d)
+	return math.Abs(w.Achieved/float64(w.Rate) - 1)
 }
