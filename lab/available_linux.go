@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +29,8 @@ func Available() error {
 		if err != nil {
 			return failed("tun", err)
 		}
-		return errors.Join(settable(), failed("tun", t.close()))
+		closed := failed("tun", t.close())
+		return cmp.Or(settable(), closed)
 	})
 }
 
