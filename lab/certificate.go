@@ -140,29 +140,36 @@ func (c *Certificate) judge() {
 	}
 }
 
-// String is the certificate in lines of at most 80 columns, as far as what they
-// tell allows, without a line break at the end.
+// String is the certificate in lines, those of Figures and one for each defect,
+// without a line break at the end.
 func (c Certificate) String() string {
-	var b strings.Builder
+	lines := c.Figures()
+	for _, d := range c.Defects {
+		lines = append(lines, "late: "+d)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Figures is the certificate without its defects, in lines of at most 80 columns as
+// far as what they tell allows.
+func (c Certificate) Figures() []string {
+	var lines []string
 	for _, w := range []struct {
 		name string
 		Way
 	}{{"up", c.Up}, {"down", c.Down}} {
 		late := w.Lateness
-		fmt.Fprintf(&b, "%-5s%d packets, late by %v at the median, %v at p99, %v at most\n",
-			w.name, w.Packets, round(late.P50), round(late.P99), round(late.Max))
+		lines = append(lines, fmt.Sprintf("%-5s%d packets, late by %v at the median, %v at p99, %v at most",
+			w.name, w.Packets, round(late.P50), round(late.P99), round(late.Max)))
 		if more := w.more(); more != "" {
-			fmt.Fprintf(&b, "     %s\n", more)
+			lines = append(lines, "     "+more)
 		}
 	}
-	fmt.Fprintf(&b, "CPU steal %.1f %%, relay scheduled by %s", c.Steal*100, c.Scheduling)
+	last := fmt.Sprintf("CPU steal %.1f %%, relay scheduled by %s", c.Steal*100, c.Scheduling)
 	if c.Strays > 0 {
-		fmt.Fprintf(&b, ", %d strays", c.Strays)
+		last += fmt.Sprintf(", %d strays", c.Strays)
 	}
-	for _, d := range c.Defects {
-		b.WriteString("\nlate: " + d)
-	}
-	return b.String()
+	return append(lines, last)
 }
 
 // more is what there is to tell of a way besides its lateness.

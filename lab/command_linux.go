@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 // A Cmd is a program that runs inside: an exec.Cmd whose Start, Run, Output and
@@ -24,6 +25,10 @@ type Cmd struct {
 func (s *Side) Command(ctx context.Context, name string, args ...string) *Cmd {
 	return &Cmd{Cmd: exec.CommandContext(ctx, name, args...), side: s}
 }
+
+// Apart has the program run in a process group of its own, so that it does not hear
+// what a terminal sends to this program's: Ctrl-C, for one. It is for Start to heed.
+func (c *Cmd) Apart() { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // Start is exec.Cmd's.
 func (c *Cmd) Start() error {

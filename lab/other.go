@@ -88,3 +88,6 @@ type Cmd struct{ *exec.Cmd }
 func (s *Side) Command(ctx context.Context, name string, args ...string) *Cmd {
 	return &Cmd{&exec.Cmd{Err: Available()}}
 }
+
+// Apart does nothing.
+func (c *Cmd) Apart() {}

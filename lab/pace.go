@@ -25,7 +25,7 @@ func (p *pace) arrived(f link.Fate, now time.Duration) {
 	p.left, p.at, p.out, p.known = f.Left, f.At, now, true
 }
 
-// dropped takes in one that was not handed over.
+// dropped takes in one that was transmitted and not handed over.
 func (p *pace) dropped() { p.known = false }
 
 // leastPace is how long a link has to be busy until its rate can be told: each

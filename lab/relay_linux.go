@@ -230,8 +230,8 @@ func (r *relay) pass(h *hop, f link.Fate, s *slot) {
 		r.deliver(h.dir) // so that the tap hears of both in order
 		w := &r.ways[h.dir]
 		w.drops[f.Drop]++
-		if h.shared {
-			w.pace.dropped()
+		if h.shared && f.Drop != link.Tail && f.Drop != link.CoDel {
+			w.pace.dropped() // it has taken its time on the link
 		}
 		r.end(h.dir, s, &f, 0)
 		return

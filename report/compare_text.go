@@ -25,7 +25,7 @@ func (c *Comparison) WriteText(w io.Writer, t Terminal) error {
 	if c.Verdict != "" {
 		fmt.Fprintf(&b, "\n%s\n", wrapped(t.encode(clean(c.Verdict)), t.width(), ""))
 	}
-	t.writeCertificate(&b, c.Certificate, c.Late)
+	t.writeCertificate(&b, c.Certificate, c.Defects)
 	_, err := w.Write(b.Bytes())
 	return wrap("text", err)
 }
@@ -38,18 +38,16 @@ func (t Terminal) writeTitle(b *bytes.Buffer, title, link string) {
 	}
 }
 
-// writeCertificate says how exact the link was; as a warning where it was late.
-func (t Terminal) writeCertificate(b *bytes.Buffer, lines []string, late bool) {
-	if len(lines) > 0 {
+// writeCertificate says how exact the link was, and warns where that was not enough.
+func (t Terminal) writeCertificate(b *bytes.Buffer, lines, defects []string) {
+	if len(lines)+len(defects) > 0 {
 		b.WriteByte('\n')
 	}
 	for _, line := range lines {
-		line = t.encode(clean(line))
-		if late {
-			fmt.Fprintf(b, "%s\n", t.paint(yellow, "! "+wrapped(line, t.width()-2, "  ")))
-		} else {
-			fmt.Fprintf(b, "%s\n", t.paint(faint, wrapped(line, t.width(), "")))
-		}
+		fmt.Fprintf(b, "%s\n", t.paint(faint, wrapped(t.encode(clean(line)), t.width(), "")))
+	}
+	for _, d := range defects {
+		fmt.Fprintf(b, "%s\n", t.paint(yellow, "! late: "+wrapped(t.encode(clean(d)), t.width()-8, "  ")))
 	}
 }
 

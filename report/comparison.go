@@ -18,10 +18,10 @@ type Comparison struct {
 	// Verdict is one sentence on what decided.
 	Verdict string `json:"verdict"`
 
-	// Certificate says in a line or two how exact the link was. Late makes it a
-	// warning: the link did not keep its times.
+	// Certificate says in some lines how exact the link was, Defects why that was not
+	// enough, if it was not.
 	Certificate []string `json:"-"`
-	Late        bool     `json:"late,omitempty"`
+	Defects     []string `json:"-"`
 
 	// Exactness is the certificate in figures, for JSON; nil without a link.
 	Exactness any `json:"certificate,omitempty"`

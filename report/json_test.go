@@ -60,7 +60,7 @@ func TestJSONNames(t *testing.T) {
 		{"time_ms", row["time_ms"], []string{"median", "low", "high"}},
 		{"comparison on a link", link, []string{"link", "certificate"}},
 		{"wire", link["rows"].([]any)[0].(map[string]any)["wire"], []string{"packets_up", "packets_down", "bytes_up", "bytes_down", "payload", "overhead", "dropped"}},
-		{"sweep", sweep, []string{"site", "link", "rounds", "x", "y", "strategies", "cells", "verdicts", "certificate", "late"}},
+		{"sweep", sweep, []string{"site", "link", "rounds", "x", "y", "strategies", "cells", "verdicts", "certificate"}},
 		{"axis", sweep["x"], []string{"name", "values"}},
 		{"cell", sweep["cells"].([]any)[0].([]any)[0], []string{"times_ms", "best", "margin", "clear", "parallel", "parallel_helps", "failed"}},
 		{"page", page, []string{"exchanges", "summary", "moments", "url", "strategy"}},

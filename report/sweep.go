@@ -23,10 +23,10 @@ type Sweep struct {
 	// to help.
 	Verdicts []string `json:"verdicts"`
 
-	// Certificate says in a line or two how exact the link was. Late makes it a
-	// warning: the link did not keep its times.
+	// Certificate says in some lines how exact the links were, Defects why that was
+	// not enough, if it was not.
 	Certificate []string `json:"-"`
-	Late        bool     `json:"late"`
+	Defects     []string `json:"-"`
 
 	// Exactness is the certificate in figures, for JSON.
 	Exactness any `json:"certificate"`

@@ -24,7 +24,7 @@ func sampleSweep() *Sweep {
 			"link late: 3 of 81,204 packets left more than 1 ms after their time, the worst after 4.2 ms",
 			"the medians of these cells may be too high",
 		},
-		Late: true,
+		Defects: []string{"3 of 81204 packets down were more than 1ms late"},
 	}
 	rtts, rates := []float64{5, 20, 80, 320}, []float64{7, 125, 625, 2500, 12500} // ms, bytes/ms
 	for y, rate := range rates {
@@ -78,7 +78,7 @@ func sampleSweepCell(rtt, transfer float64, n int) SweepCell {
 func lineSweep() *Sweep {
 	s := sampleSweep()
 	s.Link, s.Y, s.Cells = "down 20 Mbit/s, "+s.Link, Axis{}, s.Cells[3:4]
-	s.Certificate, s.Late = []string{"link exact: every packet left within 0.2 ms of its time"}, false
+	s.Certificate, s.Defects = []string{"link exact: every packet left within 0.2 ms of its time"}, nil
 	return s
 }
 

@@ -26,7 +26,7 @@ func (s *Sweep) WriteText(w io.Writer, t Terminal) error {
 	for _, verdict := range s.Verdicts {
 		fmt.Fprintf(&b, "\n%s\n", wrapped(t.encode(clean(verdict)), t.width(), ""))
 	}
-	t.writeCertificate(&b, s.Certificate, s.Late)
+	t.writeCertificate(&b, s.Certificate, s.Defects)
 	_, err := w.Write(b.Bytes())
 	return wrap("text", err)
 }

@@ -81,6 +81,7 @@ func (f *labFlags) startProgram(ctx context.Context, e *env, l *lab.Lab) (*labSe
 	cmd := l.Server.Command(ctx, "sh", "-c", f.server)
 	cmd.Stdout, cmd.Stderr = e.stderr, e.stderr
 	cmd.Env = insideEnv(os.Environ())
+	cmd.Apart() // Ctrl-C at the terminal is for COMMAND
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}

@@ -102,7 +102,7 @@ func (f *linkFlags) register(fs *pflag.FlagSet, profile string) {
 	fs.Var(&f.kernel.both, "kernel", "tune TCP on both sides: `WORD[,WORD...]`, listed below")
 	fs.Var(&f.kernel.client, "kernel-client", "tune TCP on the client's side: `WORD[,WORD...]`")
 	fs.Var(&f.kernel.server, "kernel-server", "tune TCP on the servers' side: `WORD[,WORD...]`")
-	fs.DurationVar(&f.bound, "bound", time.Millisecond, "call the run late if 1 in 100 packets left more than `DURATION` after its time")
+	fs.DurationVar(&f.bound, "bound", time.Millisecond, "call the run late if more than 1 in 100 packets left over `DURATION` after their time")
 	fs.BoolVar(&f.strict, "strict", false, "fail if the run was late")
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/perf/benchmath"
@@ -20,7 +19,7 @@ const confidence = 0.95
 func comparisonOf(m *measurement) *report.Comparison {
 	c := &report.Comparison{Rounds: m.times, Link: m.place.link}
 	if cert := m.certificate(); cert != nil {
-		c.Certificate, c.Late, c.Exactness = strings.Split(cert.String(), "\n"), cert.Late, cert
+		c.Certificate, c.Defects, c.Exactness = cert.Figures(), cert.Defects, cert
 	}
 	for i, s := range m.strategies {
 		c.Rows = append(c.Rows, rowOf(s.Name, m.rounds[i]))

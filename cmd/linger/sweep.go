@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -195,7 +194,7 @@ func (f *compareFlags) sweepReport(s *sweep) *report.Sweep {
 	r := &report.Sweep{
 		Site: f.site, Rounds: s.cells[0].times,
 		X:           report.Axis{Name: s.axes[0].name, Values: s.axes[0].values},
-		Certificate: strings.Split(cert.String(), "\n"), Late: cert.Late, Exactness: cert,
+		Certificate: cert.Figures(), Defects: cert.Defects, Exactness: cert,
 	}
 	if len(s.axes) == 2 {
 		r.Y = report.Axis{Name: s.axes[1].name, Values: s.axes[1].values}
