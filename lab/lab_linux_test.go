@@ -497,3 +497,8 @@ func useTCP(l *Lab) error {
 	}
 	return errors.Join(err, <-served, listener.Close())
 }
+
+// tooSoon reports whether something took less time than packets take. When a packet
+// entered is an estimate: each of two ways may seem shorter by what the relay takes
+// to wake at most.
+func tooSoon(took, plan time.Duration) bool { return took < plan-2*mostUsual }

@@ -128,14 +128,20 @@ func (r *relay) readAll(d Direction) (some bool) {
 	for range readsAtOnce {
 		r.advance(r.now())
 		now := r.now() // what is read now may answer what has just been handed over
-		more, err := r.tuns[d].read(&r.pool, func(s *slot) { r.enter(d, s, now) })
-		if err != nil {
-			r.failure = err
-		}
-		if !more {
+		if !r.read(d, now) {
 			return some
 		}
 		some = true
+	}
+	return some
+}
+
+// read takes in one piece that a device has, as having entered at now. It reports
+// whether there was one.
+func (r *relay) read(d Direction, now time.Duration) bool {
+	some, err := r.tuns[d].read(&r.pool, func(s *slot) { r.enter(d, s, now) })
+	if err != nil {
+		r.failure = err
 	}
 	return some
 }
@@ -349,8 +355,16 @@ func (r *relay) wait() {
 		timeout = &t
 	}
 	n, err := unix.Ppoll(fds[:], timeout, nil)
-	if n == 0 && err == nil {
-		r.wake.learn(left, r.now()-began-sleep)
+	slept := r.now() - began
+	switch {
+	case n == 0 && err == nil:
+		r.wake.learn(left, slept-sleep)
+	case n > 0:
+		// What ended the sleep entered when the thread began to wake, as far as can be
+		// told, and not before it fell asleep.
+		entered := began + r.wake.sleep(slept)
+		r.read(Up, entered)
+		r.read(Down, entered)
 	}
 	if err != nil && err != unix.EINTR {
 		r.failure = os.NewSyscallError("ppoll", err)
