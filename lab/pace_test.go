@@ -17,12 +17,14 @@ func TestPace(t *testing.T) {
 		drop int                       // one that is dropped
 		want float64
 	}{
-		"punctual":       {func(int) time.Duration { return 0 }, 0, 0, 10e6},
-		"late, all":      {func(int) time.Duration { return time.Second }, 0, 0, 10e6},
-		"slower by 1 %":  {func(i int) time.Duration { return time.Duration(i) * 10 * time.Microsecond }, 0, 0, 10e6 / 1.01},
-		"with a pause":   {func(int) time.Duration { return 0 }, 50, 0, 10e6},
-		"with a drop":    {func(int) time.Duration { return 0 }, 0, 50, 10e6},
-		"pause and drop": {func(int) time.Duration { return 0 }, 20, 50, 10e6},
+		"punctual":      {func(int) time.Duration { return 0 }, 0, 0, 10e6},
+		"late, all":     {func(int) time.Duration { return time.Second }, 0, 0, 10e6},
+		"slower by 1 %": {func(i int) time.Duration { return time.Duration(i) * 10 * time.Microsecond }, 0, 0, 10e6 / 1.01},
+		"with a pause":  {func(int) time.Duration { return 0 }, 50, 0, 10e6},
+		"with a drop":   {func(int) time.Duration { return 0 }, 0, 50, 10e6},
+		// Half a millisecond of 200 is what the stall costs, drop or not.
+		"stalled at a drop": {func(i int) time.Duration { return time.Duration(max(0, min(i-49, 1))) * 500 * time.Microsecond }, 0, 50, 10e6 * 199 / 199.5},
+		"pause and drop":    {func(int) time.Duration { return 0 }, 20, 50, 10e6},
 	} {
 		var p pace
 		var pause time.Duration
@@ -34,7 +36,7 @@ func TestPace(t *testing.T) {
 			}
 			left := pause + time.Duration(i+1)*time.Millisecond
 			if test.drop > 0 && i == test.drop {
-				p.dropped()
+				p.dropped(link.Fate{Packet: link.Packet{Size: 1250}, Entered: entered, Left: left, At: left})
 				continue
 			}
 			at := left + 20*time.Millisecond

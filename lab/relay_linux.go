@@ -237,7 +237,7 @@ func (r *relay) pass(h *hop, f link.Fate, s *slot) {
 		w := &r.ways[h.dir]
 		w.drops[f.Drop]++
 		if h.shared && f.Drop != link.Tail && f.Drop != link.CoDel {
-			w.pace.dropped() // it has taken its time on the link
+			w.pace.dropped(f) // it has taken its time on the link
 		}
 		r.end(h.dir, s, &f, 0)
 		return
@@ -384,7 +384,7 @@ func (r *relay) renew(seed uint64) error {
 		}
 	}
 	for d := range r.ways {
-		r.ways[d].pace.dropped()
+		r.ways[d].pace.broken()
 	}
 	if r.flows != nil {
 		r.flows = new(flows)
