@@ -282,8 +282,10 @@ func TestCloseAfterHTTP2(t *testing.T) {
 			t.Errorf("%d bytes, %v", len(body), err)
 		}
 	}
-	if got := s.Stats().Accepted; got != 3 {
-		t.Errorf("9 exchanges took %d connections, want 3", got)
+	// A client that begins the fourth before it has read the GOAWAY is refused, and
+	// comes again on another connection: that was an exchange, too.
+	if got := s.Stats().Accepted; got < 3 || got > 5 {
+		t.Errorf("9 exchanges took %d connections, want 3, or a few more", got)
 	}
 }
 

@@ -98,7 +98,7 @@ func printLinks(w io.Writer, r *literature.Result) {
 		}
 	}
 	if r.Repeated > 0 {
-		wrap(w, "", "", fmt.Sprintf("%d runs were thrown away and made again, for their links were late", r.Repeated))
+		wrap(w, "", "", count(r.Repeated, "run")+" thrown away and made again, for the link was late")
 	}
 	if r.Late() {
 		wrap(w, "", "", "some links were later than they had to be to the end: the machine is busy, and times above may be too long")

@@ -37,7 +37,7 @@ func TestPrintResult(t *testing.T) {
 	out := b.String()
 	for _, want := range []string{
 		"  way          Pa    Sec\n", "  pipelined    24   0.41\n", "  one        1234  12.35\n",
-		"✓ LAN: packets: 2.7 (at least 2)\n", "\n✗ PPP", "link LAN\n", "late: too slow\n", "2 runs were thrown away", "the machine is busy",
+		"✓ LAN: packets: 2.7 (at least 2)\n", "\n✗ PPP", "link LAN\n", "late: too slow\n", "2 runs thrown away", "the machine is busy",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
