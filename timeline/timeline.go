@@ -100,6 +100,14 @@ type Span struct {
 	// Note says what a reader could not guess: an address, a reason, an error.
 	Note string `json:"note,omitempty"`
 
+	// Evidence names the packets that show the cause, by their numbers in the capture,
+	// from 1. A client has none.
+	Evidence []int `json:"evidence,omitempty"`
+
+	// Certainty is how sure the cause is, from 0 to 1. It is 0 where nobody judged
+	// that: a client knows what it did.
+	Certainty float64 `json:"certainty,omitempty"`
+
 	// Attempts holds one child for each attempt that was made within the span,
 	// such as each address that was dialled. They lie within the span; they may
 	// overlap each other.

@@ -1,0 +1,2 @@
+// Package flow makes TCP connections of the segments of a capture.
+package flow
