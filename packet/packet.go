@@ -8,7 +8,7 @@ type Packet struct {
 	Interface int   // index into Reader.Interfaces
 
 	// Data is the IP packet as far as it was captured. Header.End may lie behind its
-	// end: then the rest was snapped.
+	// end: then the rest was snapped. What the link put behind the packet is cut off.
 	Data []byte
 
 	Header
@@ -16,20 +16,39 @@ type Packet struct {
 	Options Options
 }
 
-// Payload returns the bytes that the transport carries, as far as they were captured.
+// Decode takes b as p's Data and reads its headers. The end of b may be missing, but
+// not the transport's header; of TCP's options, those are read that are there. wire is
+// how many bytes the packet had, at most: what IP's own length is taken to be where it
+// says 0, as in segments that a kernel handed to a card to be cut. Number, At and
+// Interface stay as they are.
+//
+// The error is an *[Error].
+func (p *Packet) Decode(b []byte, wire int) error {
+	_, err := p.decode(b, view{snapped: true, wire: max(wire, len(b))})
+	return err
+}
+
+// decode is Decode, and says whether the packet is a fragment.
+func (p *Packet) decode(b []byte, v view) (part, error) {
+	of, err := p.Header.decode(b, v)
+	if err != nil {
+		return of, err
+	}
+	p.Data = b[:min(len(b), p.End)]
+	p.ID = 0
+	if p.Version == 4 {
+		p.ID = uint16(of.id)
+	}
+	var options []byte
+	if p.Protocol == ProtocolTCP && p.Payload > p.Transport+20 {
+		options = p.Data[p.Transport+20 : min(p.Payload, len(p.Data))]
+	}
+	p.Options.read(options)
+	return of, nil
+}
+
+// Bytes returns what the transport carries, as far as it was captured.
 func (p *Packet) Bytes() []byte {
 	from, to := min(p.Header.Payload, len(p.Data)), min(p.End, len(p.Data))
 	return p.Data[from:to]
-}
-
-// Options are those of TCP that a segment carries: RFC 9293 §3.2.
-type Options struct {
-	MSS           uint16 // 0: not offered
-	WindowScale   int8   // -1: not offered
-	SACKPermitted bool
-	Timestamps    bool
-	FastOpen      bool // RFC 7413, with or without a cookie
-	TSval, TSecr  uint32
-	NumSACK       int
-	SACK          [4][2]uint32 // left edge, right edge
 }
