@@ -61,6 +61,19 @@ type Message struct {
 
 	// Complete says that its end was seen.
 	Complete bool
+
+	// Shut is when the receiver's HTTP/2 flow control let nothing more of it be sent, in
+	// order. Where windows are not known from their beginning it stays empty.
+	Shut []Shut
+}
+
+// A Shut is a time in which a window of HTTP/2 was used up (RFC 9113 §5.2): from the
+// DATA frame that used its last octet to the WINDOW_UPDATE that opened it, both as
+// they passed the place of capture, in nanoseconds since 1970.
+type Shut struct {
+	From, To             int64 // To is 0 if it was not opened again
+	FromPacket, ToPacket int32
+	Connection           bool // it was the connection's window, not the stream's
 }
 
 // Start is the offset of the message's first byte, -1 if it has none.
@@ -81,13 +94,21 @@ func (m *Message) End() int64 {
 
 // A TLS is a handshake as packets show it. Times are nanoseconds since 1970.
 type TLS struct {
-	Version    string // "TLS 1.2", "TLS 1.3"
-	Suite      string
-	ServerName string
-	ALPN       string
+	Version    string // "TLS 1.2", "TLS 1.3"; empty if the ServerHello was not seen
+	Suite      string // as [crypto/tls.CipherSuiteName] has it
+	ServerName string // as the client asked; empty if it named none
+	ALPN       string // what was agreed; empty if nothing was, or keys for TLS 1.3 are missing
+	Offered    []string
 	Resumed    bool
+	Retried    bool // by a HelloRetryRequest: it took a round trip more
+	EarlyData  bool // the client sent 0-RTT data; whether it was taken, see EarlyTaken
+	EarlyTaken bool // known only where it is decrypted
 
-	Begin, End             int64 // from the ClientHello to the client's Finished
+	// Begin is the first byte of the ClientHello. End is the last byte of the client's
+	// Finished, or of the server's where that comes after it and the client waited for
+	// it: a full handshake of TLS 1.2. 0 if they were not seen. In TLS 1.3 without keys
+	// the Finished is told by its size.
+	Begin, End             int64
 	BeginPacket, EndPacket int32
 
 	// UpEnd and DownEnd are where the handshake's bytes end in the streams.
