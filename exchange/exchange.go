@@ -35,6 +35,10 @@ type Exchange struct {
 	// Problem says what is wrong with it, a sentence; empty if nothing is.
 	Problem string
 
+	// Note is what else is worth knowing of it, a sentence: that it came through a
+	// tunnel, or led to one. Empty if there is nothing.
+	Note string
+
 	// Secure tells of the TLS handshake below, nil in clear. It is the same for all
 	// exchanges of a connection.
 	Secure *TLS
@@ -55,7 +59,8 @@ type Message struct {
 	Body int64 // bytes of body on the wire, framing included
 
 	// First and Last are when its first and its last byte could be read at the place of
-	// capture, with the packets that carried them; 0 if they were not seen.
+	// capture, with the packets that carried them; 0 if they were not seen. A last byte
+	// that is not in the capture has the time and the packet that showed its arrival.
 	First, Last             int64
 	FirstPacket, LastPacket int32
 
