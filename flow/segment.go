@@ -35,8 +35,16 @@ const (
 	Timeout               // retransmitted upon a timeout: RFC 6298
 	Spurious              // retransmitted although nothing was lost
 	Handshake             // SYN or SYN-ACK
-	numKinds
+	Ambiguous             // it may be a packet captured twice, or a retransmission
+	NumKinds              // how many there are
 )
+
+var kindNames = [...]string{
+	"ack", "data", "keep-alive", "probe", "reordered", "repair", "fast retransmit",
+	"tail-loss probe", "timeout", "spurious", "handshake", "ambiguous",
+}
+
+func (k Kind) String() string { return kindNames[k] }
 
 // Again says whether the segment's bytes had been sent before.
 func (k Kind) Again() bool { return k >= Repair && k <= Spurious }
@@ -54,6 +62,7 @@ type Segment struct {
 	TSval  uint32
 	TSecr  uint32
 	SACKs  int32 // index into Conn.SACKs of the first block; NumSACK follow from there
+	ID     uint16 // IPv4's identification; Linux counts the packets of a connection with it
 	Dir    Dir
 	Kind   Kind
 	Flags  packet.Flags
