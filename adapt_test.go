@@ -23,7 +23,9 @@ func TestFewConnectionsBorne(t *testing.T) {
 	for name, beyond := range map[string]demo.Beyond{"refuses": demo.Refuse, "resets": demo.Reset} {
 		for _, s := range Strategies() {
 			t.Run(name+" "+s.Name, func(t *testing.T) {
-				srv, err := demo.Start(demo.Config{Site: demo.Many(60), Faults: demo.Faults{MaxConns: 2, Beyond: beyond}})
+				srv, err := demo.Start(demo.Config{Site: demo.Many(60), Faults: demo.Faults{
+					MaxConns: 2, Beyond: beyond, ThinkTime: 3 * time.Millisecond, // so that exchanges are under way together
+				}})
 				if err != nil {
 					t.Fatal(err)
 				}
