@@ -41,7 +41,7 @@ func labCommand() *command {
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing of the link at the end")
 	return &command{
 		name:  "lab",
-		args:  "[--] COMMAND... | profiles | repro NAME",
+		args:  "[--] COMMAND... | profiles | repro NAME | grade",
 		short: "Run a program on an emulated network, with the kernel's TCP at both ends",
 		long: `
 COMMAND runs on the client side. The server side has the built-in site, or what
@@ -57,6 +57,7 @@ error how exact the link was.
   linger lab -- bash
   linger lab profiles    list the profiles; --json is what --profile FILE reads
   linger lab repro       list the experiments of the literature
+  linger lab grade       judge explanations by networks whose truth is known
 
 ` + kernelTable() + "\n" + faultTable(),
 		flags: fs,
@@ -73,6 +74,8 @@ func (f *labFlags) run(ctx context.Context, e *env, args []string) error {
 		return profiles(e, args[1:])
 	case !dashed && args[0] == "repro":
 		return repro(ctx, e, args[1:])
+	case !dashed && args[0] == "grade":
+		return labGrade(ctx, e, args[1:])
 	}
 	p, err := f.link()
 	if err != nil {
