@@ -43,8 +43,10 @@ type Explanation struct {
 	Entries []Explained `json:"entries"`
 	LeftOut int         `json:"left_out"`
 
-	// Pictures are those of some connections, for HTML.
+	// Pictures are those of the connections that took longest, for HTML. Undrawn is how
+	// many have none.
 	Pictures []Picture `json:"-"`
+	Undrawn  int       `json:"-"`
 }
 
 // A CauseSum is what one cause cost, over all exchanges.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,11 @@ func (c canvas) y(offset int64) float64 {
 	return pictureHeight - pictureBottom - float64(offset)/float64(c.top)*height
 }
 
+// shows reports whether a line comes into the picture.
+func (c canvas) shows(steps []PictureStep) bool {
+	return slices.ContainsFunc(steps, func(s PictureStep) bool { return s.Offset <= c.top })
+}
+
 // units writes a length to a tenth of a unit.
 func units(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 
@@ -131,8 +137,11 @@ func (p *Picture) html() htmlPicture {
 	}
 	h := htmlPicture{
 		Name: Connection(p.Conn), Sender: clean(p.Sender), Receiver: receiver, Note: p.Note,
-		Data: c.strokes(p.Data), ACKs: c.steps(p.ACKs, p.To), Windows: c.steps(p.Windows, p.To), HasWindows: len(p.Windows) > 0,
+		Data: c.strokes(p.Data), ACKs: c.steps(p.ACKs, p.To), Windows: c.steps(p.Windows, p.To), HasWindows: c.shows(p.Windows),
 		Other: c.ticksOf(p.Other),
+	}
+	if len(p.Windows) > 0 && !h.HasWindows {
+		h.Note = strings.TrimSpace(h.Note + " The " + h.Receiver + "’s window was always larger than the picture is high.")
 	}
 	for _, s := range p.Again {
 		x, from, to := c.x(s.At), c.y(s.From), c.y(s.To)

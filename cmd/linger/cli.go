@@ -76,7 +76,7 @@ type command struct {
 
 // commands returns every command, in the order in which help lists them.
 func commands() []*command {
-	return []*command{getCommand(), compareCommand(), serveCommand(), labCommand(), versionCommand()}
+	return []*command{getCommand(), compareCommand(), explainCommand(), serveCommand(), labCommand(), versionCommand()}
 }
 
 // A usageError is a mistake in how linger was called.

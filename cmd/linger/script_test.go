@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"origin": startOrigin},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"origin": startOrigin, "capture": makeCapture},
 		// [lab] holds where a lab can be made.
 		Condition: func(cond string) (bool, error) { return cond == "lab" && lab.Available() == nil, nil },
 	})

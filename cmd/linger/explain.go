@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/lingerhttp/linger/report"
+)
+
+// explainFlags are the flags of linger explain.
+type explainFlags struct {
+	fs           *pflag.FlagSet
+	connection   string
+	exchange     int
+	all          bool
+	json         bool
+	html, pcapng string
+	keylog       string
+	ports        []int
+	network      string // of --interface
+
+	pattern connectionPattern
+}
+
+// mostShown is how many exchanges are shown unless all are asked for.
+const mostShown = 40
+
+func explainCommand() *command {
+	f := &explainFlags{}
+	fs := pflag.NewFlagSet("explain", pflag.ContinueOnError)
+	fs.BoolVarP(&f.all, "all", "a", false, fmt.Sprintf("show every exchange, not only the %d that took longest", mostShown))
+	fs.IntVarP(&f.exchange, "exchange", "x", 0, "tell every span of exchange `N`, with the packets that show its cause")
+	fs.StringVarP(&f.connection, "connection", "c", "", "explain only connections like `CLIENT-SERVER`, such as 198.18.0.1:4711-198.19.1.1:80, or part of it")
+	fs.IntSliceVar(&f.ports, "port", nil, "explain only connections of which one end has TCP `PORT`; repeat it for more")
+	fs.StringVar(&f.network, "interface", "", "take packets of the interface `NAME` only (default: the first that has the connection)")
+	fs.StringVar(&f.keylog, "keylog", "", "decrypt TLS with the secrets in `FILE`, which SSLKEYLOGFILE makes clients write")
+	fs.StringVar(&f.html, "html", "", "write waterfall and pictures of connections as one HTML `FILE`")
+	fs.StringVar(&f.pcapng, "pcapng", "", "write the capture again to a pcapng `FILE`, with causes as comments of packets")
+	fs.BoolVar(&f.json, "json", false, "print one JSON object, with all exchanges, instead of text")
+	f.fs = fs
+	return &command{
+		name:  "explain",
+		args:  "FILE... | -",
+		short: "Say why the exchanges in a packet capture took so long",
+		long: `
+FILE is a pcap or pcapng file, gzip or not; - reads standard input until it
+ends, as it grows. Each instant of an exchange has one cause, so that the causes
+add up to its time; what packets cannot tell is "unknown". What is wrong with
+the capture is said, and what could be read is still explained. The fields of
+--json are those of the types report.Explanation and timeline.Exchange.
+
+  tcpdump -i any -s 0 -w - tcp port 80 | linger explain -
+  linger lab --profile dsl --pcap run.pcapng -- curl http://origin/
+  linger explain --html run.html run.pcapng
+  linger explain --exchange 7 run.pcapng`,
+		flags: fs,
+		run:   f.run,
+	}
+}
+
+func (f *explainFlags) run(ctx context.Context, e *env, args []string) error {
+	if err := f.check(args); err != nil {
+		return err
+	}
+	secrets, err := f.secrets()
+	if err != nil {
+		return err
+	}
+	html, err := create(f.html)
+	if err != nil {
+		return err
+	}
+	annotated, err := create(f.pcapng)
+	if err != nil {
+		return errors.Join(err, closeFile(html))
+	}
+	failed := false
+	for i, name := range args {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		err := f.explain(ctx, e, name, secrets, html, annotated)
+		if err != nil && len(args) == 1 {
+			return errors.Join(err, closeFile(html), closeFile(annotated))
+		}
+		if err != nil { // the others are explained all the same
+			fmt.Fprintf(e.stderr, "linger explain: %v%s\n", err, hintLine(err))
+			failed = true
+		}
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+// check holds flags and arguments against each other.
+func (f *explainFlags) check(args []string) error {
+	if len(args) == 0 {
+		return usagef("want a capture, or - for standard input")
+	}
+	if f.fs.Changed("exchange") && f.exchange < 1 {
+		return usagef("--exchange counts from 1")
+	}
+	for _, p := range f.ports {
+		if p < 1 || p > 65535 {
+			return usagef("--port %d: want 1 to 65535", p)
+		}
+	}
+	for _, flag := range []string{"json", "html", "pcapng", "exchange"} {
+		if len(args) > 1 && f.fs.Changed(flag) {
+			return usagef("--%s is for one capture at a time", flag)
+		}
+	}
+	if f.pcapng != "" && args[0] == "-" {
+		return usagef("--pcapng reads the capture twice: give it a file instead of -")
+	}
+	if f.pcapng != "" && sameFile(f.pcapng, args[0]) {
+		return usagef("--pcapng %s would write over the capture itself", f.pcapng)
+	}
+	var err error
+	f.pattern, err = parseConnectionPattern(f.connection)
+	return err
+}
+
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	second, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(first, second)
+}
+
+// secrets reads the key log, nil if there is none.
+func (f *explainFlags) secrets() ([]byte, error) {
+	if f.keylog == "" {
+		return nil, nil
+	}
+	return os.ReadFile(f.keylog)
+}
+
+// closeFile closes a file that may not have been asked for.
+func closeFile(f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// explain explains one capture. What it shows stands even where it fails.
+func (f *explainFlags) explain(ctx context.Context, e *env, name string, secrets []byte, html, annotated *os.File) error {
+	g := newGathering(f, secrets)
+	if err := g.read(ctx, name); err != nil {
+		return err
+	}
+	x := g.explanation(name)
+	if annotated != nil {
+		err := writeFile(annotated, func(w io.Writer) error { return annotate(w, name, g.comments) })
+		if err != nil {
+			return err
+		}
+	}
+	if x.Exchanges > 0 || !f.json {
+		if err := writeFile(html, x.WriteHTML); err != nil {
+			return err
+		}
+	}
+	if err := f.showExplanation(e, x); err != nil {
+		return err
+	}
+	return g.verdict(name)
+}
+
+func (f *explainFlags) showExplanation(e *env, x *report.Explanation) error {
+	switch {
+	case f.json:
+		return x.WriteJSON(e.stdout)
+	case f.exchange > 0 && len(x.Entries) > 0:
+		return x.WriteSpans(e.stdout, e.out)
+	case f.exchange > 0:
+		return nil // what is missing is told as an error
+	}
+	return x.WriteText(e.stdout, e.out)
+}
+
+// portNumbers are the ports as they stand in packets.
+func (f *explainFlags) portNumbers() []uint16 {
+	var all []uint16
+	for _, p := range f.ports {
+		all = append(all, uint16(p))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

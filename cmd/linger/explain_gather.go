@@ -1,0 +1,239 @@
+package main
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingerhttp/linger/cause"
+	"github.com/lingerhttp/linger/flow"
+	"github.com/lingerhttp/linger/report"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// A gathering takes in what the packet flow finds in one capture and keeps what the
+// report needs: sums over all exchanges, and those that are shown.
+type gathering struct {
+	flags     *explainFlags
+	explainer *cause.Explainer
+
+	x        report.Explanation // without what explanation adds
+	causes   [timeline.NumCauses]tally
+	remedies [cause.NumRemedies]tally
+	shown    shortestFirst
+	highest  int      // number of an exchange
+	others   []string // the first connections that --connection does not mean
+
+	interfaces interfaceChoice
+	first      int64 // time of the first packet and of the last
+	last       int64
+	tcp        int64 // packets
+	stopped    bool  // by the user
+
+	comments map[int][]string // by packet, for --pcapng
+	pictures pictures         // for --html
+}
+
+// A tally is a sum of times, and how many exchanges had a part in it.
+type tally struct {
+	time      time.Duration
+	exchanges int
+}
+
+func (t *tally) add(d time.Duration) {
+	if d > 0 {
+		t.time += d
+		t.exchanges++
+	}
+}
+
+func newGathering(f *explainFlags, secrets []byte) *gathering {
+	g := &gathering{flags: f, interfaces: interfaceChoice{want: f.network}}
+	if f.pcapng != "" {
+		g.comments = make(map[int][]string)
+	}
+	c := cause.Config{Ports: f.portNumbers(), KeyLog: secrets, Closed: g.closed, Keep: f.html != ""}
+	g.explainer = cause.New(c, g.add)
+	return g
+}
+
+// closed counts a connection, and draws it if pictures are asked for.
+func (g *gathering) closed(c *flow.Conn) {
+	if !g.flags.pattern.fits(connOf(c)) {
+		return
+	}
+	g.x.Connections++
+	if g.flags.html != "" {
+		g.pictures.closed(c)
+	}
+}
+
+func connOf(c *flow.Conn) timeline.Conn {
+	return timeline.Conn{Number: c.ID, Local: c.Client, Remote: c.Server}
+}
+
+// add takes an exchange in.
+func (g *gathering) add(e *cause.Explained) {
+	t := e.Timeline
+	g.highest = max(g.highest, t.Number)
+	if !g.flags.pattern.fits(t.Conn) {
+		g.other(t.Conn)
+		return
+	}
+	r := explainedOf(e)
+	g.x.Exchanges++
+	g.x.Spent += t.Duration
+	for _, sum := range []struct {
+		to   *timeline.Bytes
+		more timeline.Bytes
+	}{{&g.x.Sent, t.Sent}, {&g.x.Received, t.Received}} {
+		sum.to.Header += sum.more.Header
+		sum.to.Body += sum.more.Body
+	}
+	if r.Problem != "" || t.Error != "" {
+		g.x.Failed++
+	}
+	for c, d := range r.Causes {
+		g.causes[c].add(d)
+	}
+	for _, s := range e.Savings {
+		g.remedies[s.Remedy].add(s.Time)
+	}
+	if g.flags.html != "" {
+		g.pictures.add(t)
+	}
+	g.comment(t)
+	g.keep(r)
+}
+
+// other remembers a connection that was left out, to tell of it if all were.
+func (g *gathering) other(c timeline.Conn) {
+	if name := report.Connection(c); len(g.others) < 3 && !slices.Contains(g.others, name) {
+		g.others = append(g.others, name)
+	}
+}
+
+// explainedOf is an exchange as the report takes it. Of the connection's packets it
+// holds nothing.
+func explainedOf(e *cause.Explained) report.Explained {
+	r := report.Explained{Exchange: e.Timeline, Causes: make(map[timeline.Cause]time.Duration)}
+	for _, s := range e.Timeline.Spans {
+		r.Causes[s.Cause] += s.Duration()
+		if r.Causes[s.Cause] > r.Causes[r.Main] {
+			r.Main = s.Cause
+		}
+	}
+	for _, s := range e.Savings {
+		r.Savings = append(r.Savings, report.Saving{Remedy: s.Remedy.String(), Time: s.Time})
+	}
+	if e.Source != nil {
+		r.Inferred, r.Problem = e.Source.Inferred, e.Source.Problem
+	}
+	return r
+}
+
+// comment notes the causes of an exchange on the packets that show them.
+func (g *gathering) comment(t *timeline.Exchange) {
+	if g.comments == nil {
+		return
+	}
+	for _, s := range t.Spans {
+		text := fmt.Sprintf("linger: exchange %d, %v %v", t.Number, s.Cause, s.Duration().Round(time.Microsecond))
+		if s.Note != "" {
+			text += ": " + strings.ToValidUTF8(s.Note, "?")
+		}
+		for _, packet := range s.Evidence {
+			g.comments[packet] = append(g.comments[packet], text)
+		}
+	}
+}
+
+// keep keeps the exchange that was asked for, all of them, or those that took
+// longest.
+func (g *gathering) keep(r report.Explained) {
+	switch f := g.flags; {
+	case f.exchange > 0:
+		if r.Number == f.exchange {
+			g.shown = append(g.shown, r)
+		}
+	case f.all || f.json || len(g.shown) < mostShown:
+		heap.Push(&g.shown, r)
+	case r.Duration > g.shown[0].Duration:
+		g.shown[0] = r
+		heap.Fix(&g.shown, 0)
+	}
+}
+
+// explanation is what is reported, once all packets are in.
+func (g *gathering) explanation(name string) *report.Explanation {
+	x := &g.x
+	x.File = name
+	if name == "-" {
+		x.File = "standard input"
+	}
+	x.Begin, x.Time = time.Unix(0, g.first).UTC(), time.Duration(g.last-g.first)
+	x.Causes = g.causeSums()
+	x.Remedies = g.remedySums()
+	x.Notes = append(x.Notes, g.interfaces.notes()...)
+	if g.stopped {
+		x.Defects = append(x.Defects, fmt.Sprintf("Reading was interrupted after %d packets.", x.Packets))
+	}
+	x.Entries = g.shown
+	slices.SortStableFunc(x.Entries, func(a, b report.Explained) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Number, b.Number))
+	})
+	x.LeftOut = x.Exchanges - len(x.Entries)
+	x.Pictures, x.Undrawn = g.pictures.drawn(g.first)
+	return x
+}
+
+// causeSums are the causes that cost something, the largest first, and Unknown.
+func (g *gathering) causeSums() []report.CauseSum {
+	var all []report.CauseSum
+	for c, t := range g.causes {
+		if t.time == 0 && (timeline.Cause(c) != timeline.Unknown || g.x.Exchanges == 0) {
+			continue
+		}
+		sum := report.CauseSum{Cause: timeline.Cause(c), Time: t.time, Exchanges: t.exchanges, Meaning: meanings[c]}
+		if g.x.Spent > 0 {
+			sum.Share = float64(t.time) / float64(g.x.Spent)
+		}
+		all = append(all, sum)
+	}
+	slices.SortStableFunc(all, func(a, b report.CauseSum) int { return cmp.Compare(b.Time, a.Time) })
+	return all
+}
+
+// bestRemedies is how many remedies are told unless all is asked for.
+const bestRemedies = 3
+
+func (g *gathering) remedySums() []report.Remedy {
+	var all []report.Remedy
+	for r, t := range g.remedies {
+		if t.time > 0 {
+			all = append(all, report.Remedy{Name: cause.Remedy(r).String(), Time: t.time, Exchanges: t.exchanges, Advice: advice[r] + "."})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b report.Remedy) int { return cmp.Compare(b.Time, a.Time) })
+	if !g.flags.json {
+		all = all[:min(len(all), bestRemedies)]
+	}
+	return all
+}
+
+// shortestFirst is a heap of exchanges: the first is the shortest.
+type shortestFirst []report.Explained
+
+func (h shortestFirst) Len() int           { return len(h) }
+func (h shortestFirst) Less(i, j int) bool { return h[i].Duration < h[j].Duration }
+func (h shortestFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *shortestFirst) Push(r any)        { *h = append(*h, r.(report.Explained)) }
+
+func (h *shortestFirst) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
