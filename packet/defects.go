@@ -102,7 +102,7 @@ func (d *Defects) damage(number int, at int64, format string, args ...any) *Dama
 }
 
 // Sentences say what was not as it should be, one thing each; none if all was well.
-func (d *Defects) Sentences() []string {
+func (d Defects) Sentences() []string {
 	var all []string
 	say := func(when bool, format string, args ...any) {
 		if when {
@@ -110,7 +110,7 @@ func (d *Defects) Sentences() []string {
 		}
 	}
 	say(d.Read == 0, "There are no packets in the capture.")
-	say(d.Read > 0 && d.TCP == 0, "None of the %s is TCP.", plural(d.Read, "packet"))
+	say(d.Read > 0 && d.TCP == 0, "There is no TCP in the capture of %s.", plural(d.Read, "packet"))
 	say(d.NotIP > 0, "%s not IP.", are(d.NotIP, "packet"))
 	say(d.Unreadable.Count > 0, "%s of a link type that is not read (%v): %s.",
 		are(d.Unreadable.Count, "packet"), d.UnreadableLink, d.Unreadable.where())
@@ -125,7 +125,7 @@ func (d *Defects) Sentences() []string {
 	return all
 }
 
-func (d *Defects) sayDamaged(say func(bool, string, ...any)) {
+func (d Defects) sayDamaged(say func(bool, string, ...any)) {
 	if d.Damaged == 0 {
 		return
 	}
@@ -134,7 +134,7 @@ func (d *Defects) sayDamaged(say func(bool, string, ...any)) {
 	say(d.Damaged > 1, "%d places are damaged, the first is %s.", d.Damaged, first)
 }
 
-func (d *Defects) sayTimes(say func(bool, string, ...any)) {
+func (d Defects) sayTimes(say func(bool, string, ...any)) {
 	say(d.Backwards.Count > 0, "Time steps backwards before %s, by %v at most.", d.Backwards.where(), d.MostBack)
 	say(d.Absurd.Count > 0, "%s no time that makes sense and got that of the one before: %s.", have(d.Absurd.Count, "packet"), d.Absurd.where())
 	say(d.Untimed.Count > 0, "%s no time and got that of the one before: %s.", have(d.Untimed.Count, "packet"), d.Untimed.where())

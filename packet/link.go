@@ -22,26 +22,29 @@ const (
 	linkIPv4     LinkType = 228
 	linkIPv6     LinkType = 229
 	linkSLL2     LinkType = 276
+
+	linkPKTAP     LinkType = 258 // of macOS, before the frame of some other type
+	linkPKTAPUser LinkType = 149 // what Apple's own files call it
 )
 
 // linkNames are those of the types that are met most, read here or not.
 var linkNames = map[LinkType]string{
 	linkNull: "BSD loopback", linkEthernet: "Ethernet", linkPPP: "PPP", linkRaw12: "raw IP", linkRaw14: "raw IP",
 	linkRaw: "raw IP", linkLoop: "OpenBSD loopback", linkSLL: "Linux cooked", linkIPv4: "raw IPv4", linkIPv6: "raw IPv6",
-	linkSLL2: "Linux cooked v2",
+	linkSLL2: "Linux cooked v2", linkPKTAP: "Apple PKTAP", linkPKTAPUser: "Apple PKTAP",
 	6:        "token ring", 10: "FDDI", 50: "PPP in HDLC", 51: "PPPoE", 104: "Cisco HDLC", 105: "IEEE 802.11",
 	107: "frame relay", 117: "OpenBSD pflog", 119: "IEEE 802.11 with Prism header", 127: "IEEE 802.11 with radiotap header",
-	147: "private use", 149: "Apple PKTAP", 187: "Bluetooth HCI", 189: "USB", 195: "IEEE 802.15.4",
+	147: "private use", 187: "Bluetooth HCI", 189: "USB", 195: "IEEE 802.15.4",
 	201: "Bluetooth HCI with direction", 220: "USB of Linux", 227: "CAN", 230: "IEEE 802.15.4 without FCS",
 	239: "Linux netfilter log", 249: "USB of Windows", 252: "Wireshark's exported PDUs", 253: "Linux netlink",
-	258: "Apple PKTAP", 266: "USB of Darwin",
+	266: "USB of Darwin",
 }
 
 func (l LinkType) String() string {
 	if name := linkNames[l]; name != "" {
 		return name
 	}
-	return fmt.Sprintf("link type %d", uint16(l))
+	return fmt.Sprintf("type %d", uint16(l))
 }
 
 // Readable reports whether IP packets are found in frames of the type.
@@ -78,8 +81,22 @@ func (l LinkType) ip(b []byte) ([]byte, content) {
 			b = b[2:]
 		}
 		return ppp(b)
+	case linkPKTAP, linkPKTAPUser:
+		return pktap(b)
 	}
 	return nil, unreadable
+}
+
+// pktap reads the header that macOS puts before a frame: bsd/net/pktap.h in its kernel.
+func pktap(b []byte) ([]byte, content) {
+	if len(b) < 12 || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)) {
+		return nil, tooShort
+	}
+	inner := LinkType(binary.LittleEndian.Uint32(b[8:]))
+	if inner == linkPKTAP || inner == linkPKTAPUser {
+		return nil, otherThing
+	}
+	return inner.ip(b[binary.LittleEndian.Uint32(b):])
 }
 
 // Types of Ethernet frames: https://www.iana.org/assignments/ieee-802-numbers.
@@ -90,6 +107,8 @@ const (
 	typeQinQ        = 0x88a8
 	typeQinQBefore  = 0x9100 // what was used before IEEE 802.1ad gave it a number
 	typePPPoE       = 0x8864
+	typeMPLS        = 0x8847
+	typeMPLSToMany  = 0x8848
 	typeLengthsFrom = 1500 // and below: a length, IEEE 802.3 §3.2.6
 )
 
@@ -116,10 +135,27 @@ func typed(b []byte, header, at int) ([]byte, content) {
 			return nil, tooShort
 		}
 		return ppp(b[6:])
+	case kind == typeMPLS || kind == typeMPLSToMany:
+		return mpls(b)
 	case kind <= typeLengthsFrom && len(b) >= 8 && [6]byte(b) == [6]byte{0xaa, 0xaa, 3}: // RFC 1042
 		return typed(b[6:], 2, 0)
 	}
 	return nil, otherThing
+}
+
+// mpls reads what begins with MPLS's labels. Nothing says what is behind the last: it
+// is IP if it looks so (RFC 3032 §2.1, RFC 4928 §3).
+func mpls(b []byte) ([]byte, content) {
+	for len(b) > 4 {
+		bottom := b[2]&1 == 1
+		if b = b[4:]; bottom {
+			if version := b[0] >> 4; version == 4 || version == 6 {
+				return b, ip
+			}
+			return nil, otherThing
+		}
+	}
+	return nil, tooShort
 }
 
 // ppp reads what begins with the number of PPP's protocol, which may be compressed to

@@ -53,7 +53,7 @@ func newPcap(s *source) (*pcap, error) {
 	f.order, f.link = order, LinkType(order.Uint32(b[20:])) // the upper bits tell of a frame check sequence
 	s.take(pcapHeader)
 	if !f.link.Readable() {
-		return nil, notCapture("a pcap file of %v (link type %d), in which IP packets are not looked for", f.link, uint16(f.link))
+		return nil, notCapture("a pcap file of link type %d (%v), in which IP packets are not looked for", uint16(f.link), f.link)
 	}
 	return &f, nil
 }
@@ -67,7 +67,7 @@ func (f *pcap) next(r *Reader) error {
 	seconds, fraction := f.order.Uint32(b), f.order.Uint32(b[4:])
 	captured, length := f.order.Uint32(b[8:]), f.order.Uint32(b[12:])
 	if captured > maxFrame || length == 0 {
-		return f.resume(r, captured)
+		return f.resume(r, captured, length)
 	}
 	size := f.header + int(captured)
 	if b = r.source.peek(size); len(b) < size {
@@ -85,14 +85,14 @@ func (f *pcap) next(r *Reader) error {
 
 // resume looks for the next packet behind one whose length makes no sense: for what
 // could be a packet's header, with another one where the packet ends.
-func (f *pcap) resume(r *Reader, length uint32) error {
+func (f *pcap) resume(r *Reader, captured, length uint32) error {
 	at, s := r.source.at, r.source
 	for {
 		s.take(1)
 		b := s.peek(f.header)
 		if len(b) < f.header {
 			s.take(len(b))
-			return r.damage(at, "a packet of %d bytes, and behind it nothing that is one", length)
+			return r.damage(at, "%d captured bytes of a packet of %d, and behind it nothing that is one", captured, length)
 		}
 		if !f.plausible(b) {
 			continue
@@ -100,7 +100,7 @@ func (f *pcap) resume(r *Reader, length uint32) error {
 		size := f.header + int(f.order.Uint32(b[8:]))
 		b = s.peek(size + f.header)
 		if len(b) == size || len(b) == size+f.header && f.plausible(b[size:]) {
-			return r.damage(at, "a packet of %d bytes; the next is at byte %d", length, s.at)
+			return r.damage(at, "%d captured bytes of a packet of %d; the next is at byte %d", captured, length, s.at)
 		}
 	}
 }

@@ -34,8 +34,10 @@ const (
 	blockNames      = 4
 	blockStatistics = 5
 	blockPacket     = 6
-	blockJournal    = 9 // of systemd: Wireshark counts its entries among the packets
+	blockJournal    = 9 // of systemd
 	blockSecrets    = 10
+	blockCustom     = 0xbad
+	blockCustomOwn  = 0x40000bad // not to be copied to other files
 )
 
 const (
@@ -178,7 +180,7 @@ func (f *pcapng) read(r *Reader, kind uint32, at int64, body []byte) (isPacket b
 	case blockSecrets:
 		f.secrets(r, body)
 	case blockNames:
-	case blockJournal:
+	case blockJournal, blockCustom, blockCustomOwn: // Wireshark counts them among the packets
 		r.frame = frame{offset: at, not: true}
 		return true, nil
 	default:

@@ -120,12 +120,12 @@ func (r *Reader) read() (*Packet, error) {
 	}
 	f, d := &r.frame, &r.defects
 	d.Read++
-	p := &r.packet
-	p.Number, p.At, p.Interface = d.Read, r.clock.read(f, d), f.index
 	if f.not {
 		d.NotIP++
 		return nil, nil
 	}
+	p := &r.packet
+	p.Number, p.At, p.Interface = d.Read, r.clock.read(f, d), f.index
 	b, is := f.link.ip(f.data)
 	switch is {
 	case otherThing:
