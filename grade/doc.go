@@ -54,15 +54,18 @@
 //     - The window that the receiver offered leaves less than a full segment, and less
 //     than what is written: client, if the client's program was pausing d earlier;
 //     else receive-window.
-//     - Nagle's algorithm is on, f leaves in less than a full segment, and an earlier
+//     - Nagle's algorithm is on, less than a full segment is written, and an earlier
 //     small one is not acknowledged: nagle. While the receiver holds the ACK that it
 //     waits for, from the arrival of that segment until the ACK departs, and for
-//     at least 1 ms: delayed-ack.
-//     - Else the congestion window: congestion, if a packet of this direction of the
-//     connection has been lost or sent again before; else slow-start. While the
+//     at least 1 ms: delayed-ack. But where f departs in a full segment, what it
+//     waited for was not the ACK, but that the program wrote more: stall.
+//     - Else the congestion window: congestion, if something of this direction of the
+//     connection has been sent again before; else slow-start. While the
 //     receiver holds the ACK upon which f is sent, from the arrival of the last
 //     segment that it acknowledges until it departs, and for at least 1 ms:
 //     delayed-ack.
+//     - Less than 1 ms before f departs is the sender's own time, and counts with what
+//     was before; but not if an ACK ends such a wait.
 //
 // A message is all frames HEADERS, CONTINUATION and DATA of its stream in HTTP/2, and
 // with TLS the records around it. What belongs to no exchange, such as SETTINGS, counts

@@ -66,8 +66,9 @@ func (s *Scenario) links() (up, down link.Config) {
 // delay is what the link takes at least, one way.
 func (s *Scenario) delay() time.Duration { return s.RTT/2 - s.Jitter }
 
-// late is how late a packet may be without changing what is measured.
-func (s *Scenario) late() time.Duration { return max(time.Millisecond, s.RTT/20) }
+// late is how late a packet may be without changing what is measured. The truth knows
+// how late each was.
+func (s *Scenario) late() time.Duration { return max(time.Millisecond, s.RTT/10) }
 
 // String is one line.
 func (s *Scenario) String() string {

@@ -162,7 +162,7 @@ func (t *truth) open(j *Judged, c *conn) {
 		j.until(answered, timeline.SYNRetry)
 		j.until(done, timeline.Handshake)
 	}
-	j.until(d.Connected, timeline.Handshake)
+	j.until(d.Connected, timeline.Queued)
 	j.until(d.Secured, timeline.TLSHandshake)
 }
 

@@ -1,6 +1,8 @@
 package grade
 
 import (
+	"math"
+
 	"github.com/lingerhttp/linger/timeline"
 )
 
@@ -15,9 +17,12 @@ func (t *truth) hold(j *Judged, m *message, s *segment, from, to, shift int64) {
 		if i := way.heard(at); i < len(way.acks) {
 			next = min(to, way.acks[i].arrived)
 		}
+		next = min(next, m.writes(at))
 		c, small := m.why(s, at)
-		if next == to && to-at < longHeld && at > from {
-			c = last // the sender's reaction to the ACK that it waited for
+		if own := to-at < longHeld; own && at > from {
+			c = last // the sender's own time, such as it takes to react to an ACK
+		} else if own && next == to && (c == timeline.SlowStart || c == timeline.Congestion) {
+			c = j.lastCause()
 		}
 		switch c {
 		case timeline.ReceiveWindow:
@@ -27,6 +32,25 @@ func (t *truth) hold(j *Judged, m *message, s *segment, from, to, shift int64) {
 		}
 		at, last = next, c
 	}
+}
+
+// writes is when the sender's program wrote next after a time.
+func (m *message) writes(at int64) int64 {
+	next := int64(math.MaxInt64)
+	for i := range m.all {
+		if r := m.all[i].Ready; r > at {
+			next = min(next, r)
+		}
+	}
+	return next
+}
+
+// lastCause is that of what was told last.
+func (j *Judged) lastCause() timeline.Cause {
+	if len(j.Spans) == 0 {
+		return timeline.Unknown
+	}
+	return j.Spans[len(j.Spans)-1].Cause
 }
 
 // overlay tells of a time as having one cause, but for what lies over it, in the
@@ -53,9 +77,11 @@ func (m *message) why(s *segment, at int64) (c timeline.Cause, small *segment) {
 	if edge >= 0 && edge-s.from < min(way.mss, pending) {
 		return timeline.ReceiveWindow, nil
 	}
-	if m.nagle && s.to-s.from < way.mss {
-		if small := way.smallSince(acked, at); small != nil {
+	if m.nagle && pending < way.mss {
+		if small := way.smallSince(acked, at); small != nil && s.to-s.from < way.mss {
 			return timeline.Nagle, small
+		} else if small != nil { // what ended the wait was that the program wrote more
+			return timeline.Stall, nil
 		}
 	}
 	if way.again(at) {
