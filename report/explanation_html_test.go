@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -89,4 +90,61 @@ func TestLettersCanBeRead(t *testing.T) {
 			}
 		}
 	}
+}
+
+// eyes are how colours are seen without one of the three kinds of cones, in linear
+// RGB: Machado, Oliveira, Fernandes, "A Physiologically-based Model for Simulation of
+// Color Vision Deficiency" (2009), severity 1.
+var eyes = map[string][3][3]float64{
+	"all three": {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
+	"no red":    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
+	"no green":  {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
+	"no blue":   {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
+}
+
+// Any two causes can be told apart by anybody's eyes, and from the page. Colours are
+// 0.02 apart in Oklab where a difference is just seen.
+func TestColoursCanBeToldApart(t *testing.T) {
+	for _, dark := range []bool{false, true} {
+		names, colors := []string{"the page"}, []string{map[bool]string{false: "#fbfbfa", true: "#1a1d21"}[dark]}
+		for c := range timeline.Cause(timeline.NumCauses) {
+			names = append(names, c.String())
+			colors = append(colors, map[bool]string{false: lookOf(c).light, true: lookOf(c).dark}[dark])
+		}
+		for eye, cones := range eyes {
+			for i := range colors {
+				for j := range i {
+					if d := distance(oklab(colors[i], cones), oklab(colors[j], cones)); d < 0.065 {
+						t.Errorf("with %s, dark %v: %s and %s are %.3f apart", eye, dark, names[i], names[j], d)
+					}
+				}
+			}
+		}
+	}
+}
+
+func times(m [3][3]float64, v [3]float64) (w [3]float64) {
+	for i := range 3 {
+		for j := range 3 {
+			w[i] += m[i][j] * v[j]
+		}
+	}
+	return w
+}
+
+// oklab is a colour as an eye sees it, in https://bottosson.github.io/posts/oklab/.
+func oklab(color string, cones [3][3]float64) [3]float64 {
+	v := times(cones, linearRGB(color))
+	for i := range v {
+		v[i] = min(max(v[i], 0), 1)
+	}
+	lms := times([3][3]float64{{0.4122214708, 0.5363325363, 0.0514459929}, {0.2119034982, 0.6806995451, 0.1073969566}, {0.0883024619, 0.2817188376, 0.6299787005}}, v)
+	for i := range lms {
+		lms[i] = math.Cbrt(lms[i])
+	}
+	return times([3][3]float64{{0.2104542553, 0.7936177850, -0.0040720468}, {1.9779984951, -2.4285922050, 0.4505937099}, {0.0259040371, 0.7827717662, -0.8086757660}}, lms)
+}
+
+func distance(a, b [3]float64) float64 {
+	return math.Hypot(math.Hypot(a[0]-b[0], a[1]-b[1]), a[2]-b[2])
 }

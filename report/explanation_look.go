@@ -12,9 +12,10 @@ import (
 // How causes look, in text and in HTML.
 
 // A causeLook is how one cause appears. The letter tells it apart without colour, and
-// is the same everywhere; so are the families of the colours: orange before the
-// first byte, blue on the wire, green at the server, yellow to brown for windows,
-// pink for what small segments wait for, red for losses, grey for lines.
+// is the same everywhere. So are the families of the colours: gold and brown before
+// the first byte, blue on the wire, green at the server, yellow to brown for windows,
+// pink for what small segments wait for, red for losses. Also whoever sees two of the
+// three primary colours only can tell any two of them apart, if not name them.
 type causeLook struct {
 	letter      string
 	color       sgr    // on a terminal
@@ -23,24 +24,24 @@ type causeLook struct {
 
 var causeLooks = [timeline.NumCauses]causeLook{
 	timeline.Unknown:       {"?", "38;5;245", "#d5d7da", "#4b4f56"},
-	timeline.Queued:        {".", "38;5;249", "#9fa6b1", "#6f7682"},
-	timeline.NameLookup:    {"d", "38;5;37", "#2aa5a0", "#2aa5a0"},
-	timeline.Handshake:     {"h", "38;5;214", "#f0a23c", "#e8a04a"},
-	timeline.SYNRetry:      {"y", "38;5;130", "#a84f00", "#b35c10"},
-	timeline.TLSHandshake:  {"t", "38;5;134", "#9352c4", "#a970d8"},
-	timeline.Propagation:   {"-", "38;5;117", "#b5d3f5", "#35567f"},
-	timeline.Server:        {"s", "38;5;71", "#6cbd74", "#5aa863"},
-	timeline.Stall:         {"z", "38;5;28", "#1f6b2e", "#9fdba6"},
-	timeline.Transfer:      {"#", "38;5;33", "#3f7edb", "#5c94ea"},
-	timeline.Queueing:      {"q", "38;5;25", "#173f86", "#a9c6f7"},
-	timeline.SlowStart:     {"w", "38;5;220", "#f2d22e", "#e5c73a"},
-	timeline.Congestion:    {"c", "38;5;136", "#b38600", "#a58219"},
-	timeline.ReceiveWindow: {"r", "38;5;95", "#6e4f35", "#c9a27e"},
-	timeline.Nagle:         {"n", "38;5;211", "#f28cbc", "#ee86b7"},
-	timeline.DelayedACK:    {"a", "38;5;162", "#a8226f", "#c0458c"},
-	timeline.Loss:          {"x", "38;5;196", "#d62f27", "#f0574d"},
-	timeline.HeadOfLine:    {"b", "38;5;240", "#4d545e", "#b9bfc8"},
-	timeline.Client:        {"k", "38;5;106", "#8f9f12", "#b8c840"},
+	timeline.Queued:        {".", "38;5;249", "#87ae9b", "#6c606c"},
+	timeline.NameLookup:    {"d", "38;5;37", "#2c92aa", "#2da19e"},
+	timeline.Handshake:     {"h", "38;5;214", "#dabb2d", "#ca9a30"},
+	timeline.SYNRetry:      {"y", "38;5;130", "#8a5f00", "#a64910"},
+	timeline.TLSHandshake:  {"t", "38;5;134", "#825ab3", "#8f60d9"},
+	timeline.Propagation:   {"-", "38;5;117", "#aec8fe", "#255683"},
+	timeline.Server:        {"s", "38;5;71", "#62cc80", "#6a9068"},
+	timeline.Stall:         {"z", "38;5;28", "#017b4c", "#8bf08a"},
+	timeline.Transfer:      {"#", "38;5;33", "#5060ef", "#60a6ff"},
+	timeline.Queueing:      {"q", "38;5;25", "#1f2579", "#8fbfff"},
+	timeline.SlowStart:     {"w", "38;5;220", "#ffd736", "#ede534"},
+	timeline.Congestion:    {"c", "38;5;136", "#bb7c00", "#93810e"},
+	timeline.ReceiveWindow: {"r", "38;5;95", "#50412e", "#c0b08a"},
+	timeline.Nagle:         {"n", "38;5;211", "#f281da", "#f068c0"},
+	timeline.DelayedACK:    {"a", "38;5;162", "#981b8d", "#a94aaa"},
+	timeline.Loss:          {"x", "38;5;196", "#d92945", "#fa4a6a"},
+	timeline.HeadOfLine:    {"b", "38;5;240", "#3e5061", "#bfd8cd"},
+	timeline.Client:        {"k", "38;5;106", "#aaa812", "#9ecc4e"},
 }
 
 // lookOf is how a cause appears, also one that this program does not know.
@@ -79,16 +80,22 @@ func inkOn(color string) string {
 
 // luminance is the relative luminance of a colour, 0 to 1: WCAG 2.2.
 func luminance(color string) float64 {
-	var r, g, b int
-	if _, err := fmt.Sscanf(color, "#%02x%02x%02x", &r, &g, &b); err != nil {
-		return 1
+	v := linearRGB(color)
+	return 0.2126*v[0] + 0.7152*v[1] + 0.0722*v[2]
+}
+
+// linearRGB is a colour such as "#3f7edb" in linear sRGB, each part 0 to 1; black, if
+// it is none.
+func linearRGB(color string) (v [3]float64) {
+	var rgb [3]int
+	if _, err := fmt.Sscanf(color, "#%02x%02x%02x", &rgb[0], &rgb[1], &rgb[2]); err != nil {
+		return v
 	}
-	linear := func(v int) float64 {
-		f := float64(v) / 255
-		if f <= 0.04045 {
-			return f / 12.92
+	for i, n := range rgb {
+		f := float64(n) / 255
+		if v[i] = f / 12.92; f > 0.04045 {
+			v[i] = math.Pow((f+0.055)/1.055, 2.4)
 		}
-		return math.Pow((f+0.055)/1.055, 2.4)
 	}
-	return 0.2126*linear(r) + 0.7152*linear(g) + 0.0722*linear(b)
+	return v
 }
