@@ -14,6 +14,7 @@ const (
 	linkNull     LinkType = 0
 	linkEthernet LinkType = 1
 	linkPPP      LinkType = 9
+	linkHDLC     LinkType = 50
 	linkRaw12    LinkType = 12 // DLT_RAW stands in files by this number, or by 14, though
 	linkRaw14    LinkType = 14 // LINKTYPE_RAW is 101
 	linkRaw      LinkType = 101
@@ -29,10 +30,10 @@ const (
 
 // linkNames are those of the types that are met most, read here or not.
 var linkNames = map[LinkType]string{
-	linkNull: "BSD loopback", linkEthernet: "Ethernet", linkPPP: "PPP", linkRaw12: "raw IP", linkRaw14: "raw IP",
+	linkNull: "BSD loopback", linkEthernet: "Ethernet", linkPPP: "PPP", linkHDLC: "PPP in HDLC", linkRaw12: "raw IP", linkRaw14: "raw IP",
 	linkRaw: "raw IP", linkLoop: "OpenBSD loopback", linkSLL: "Linux cooked", linkIPv4: "raw IPv4", linkIPv6: "raw IPv6",
 	linkSLL2: "Linux cooked v2", linkPKTAP: "Apple PKTAP", linkPKTAPUser: "Apple PKTAP",
-	6:        "token ring", 10: "FDDI", 50: "PPP in HDLC", 51: "PPPoE", 104: "Cisco HDLC", 105: "IEEE 802.11",
+	6: "token ring", 10: "FDDI", 51: "PPPoE", 104: "Cisco HDLC", 105: "IEEE 802.11",
 	107: "frame relay", 117: "OpenBSD pflog", 119: "IEEE 802.11 with Prism header", 127: "IEEE 802.11 with radiotap header",
 	147: "private use", 187: "Bluetooth HCI", 189: "USB", 195: "IEEE 802.15.4",
 	201: "Bluetooth HCI with direction", 220: "USB of Linux", 227: "CAN", 230: "IEEE 802.15.4 without FCS",
@@ -76,7 +77,7 @@ func (l LinkType) ip(b []byte) ([]byte, content) {
 		return typed(b, 20, 0)
 	case linkNull, linkLoop:
 		return loopback(b)
-	case linkPPP:
+	case linkPPP, linkHDLC:
 		if len(b) >= 2 && b[0] == 0xff && b[1] == 3 {
 			b = b[2:]
 		}
@@ -168,8 +169,11 @@ func ppp(b []byte) ([]byte, content) {
 	if b[0]&1 == 1 {
 		kind, size = uint16(b[0]), 1
 	}
-	if kind == 0x21 || kind == 0x57 {
+	switch kind {
+	case 0x21, 0x57:
 		return b[size:], ip
+	case 0x281, 0x283:
+		return mpls(b[size:])
 	}
 	return nil, otherThing
 }
