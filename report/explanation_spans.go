@@ -20,7 +20,7 @@ func (x *Explanation) WriteSpans(w io.Writer, t Terminal) error {
 		}
 		t.writeSpans(&b, e)
 	}
-	t.writeSentences(&b, "What is wrong with the capture:", x.Defects)
+	t.writeSentences(&b, "About the capture:", x.Defects)
 	_, err := w.Write(b.Bytes())
 	return wrap("text", err)
 }

@@ -16,7 +16,7 @@ func (x *Explanation) WriteText(w io.Writer, t Terminal) error {
 	x.writeTitle(&b, t)
 	x.writeCauses(&b, t)
 	x.writeRemedies(&b, t)
-	t.writeSentences(&b, "What is wrong with the capture:", x.Defects)
+	t.writeSentences(&b, "About the capture:", x.Defects)
 	x.writeWaterfall(&b, t)
 	_, err := w.Write(b.Bytes())
 	return wrap("text", err)

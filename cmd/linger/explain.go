@@ -26,6 +26,7 @@ type explainFlags struct {
 	network      string // of --interface
 
 	pattern connectionPattern
+	shown   int // captures that were shown
 }
 
 // mostShown is how many exchanges are shown unless all are asked for.
@@ -81,10 +82,7 @@ func (f *explainFlags) run(ctx context.Context, e *env, args []string) error {
 		return errors.Join(err, closeFile(html))
 	}
 	failed := false
-	for i, name := range args {
-		if i > 0 {
-			fmt.Fprintln(e.stdout)
-		}
+	for _, name := range args {
 		err := f.explain(ctx, e, name, secrets, html, annotated)
 		if err != nil && len(args) == 1 {
 			return errors.Join(err, closeFile(html), closeFile(annotated))
@@ -176,6 +174,10 @@ func (f *explainFlags) explain(ctx context.Context, e *env, name string, secrets
 }
 
 func (f *explainFlags) showExplanation(e *env, x *report.Explanation) error {
+	if f.shown > 0 {
+		fmt.Fprintln(e.stdout)
+	}
+	f.shown++
 	switch {
 	case f.json:
 		return x.WriteJSON(e.stdout)
