@@ -251,17 +251,23 @@ func (h *half) stepPeek(c chunk) int {
 	return 1
 }
 
+// stepChunks takes the rest of a chunk, or one byte of what is between chunks.
 func (h *half) stepChunks(c chunk) int {
-	n, _, err := h.chunks.Next(c.b)
-	if err != nil {
+	n := int(min(h.chunks.Remaining(), int64(len(c.b))))
+	if n > 0 {
+		h.chunks.Skip(int64(n))
+		h.take(c.first(n))
+		return n
+	}
+	if _, _, err := h.chunks.Next(c.b[:1]); err != nil {
 		h.breakOff(err.Error())
 		return 0
 	}
-	h.take(c.first(n))
+	h.take(c.first(1))
 	if h.chunks.Done() {
 		h.finish()
 	}
-	return n
+	return 1
 }
 
 // finish ends the message under way: it is complete.
