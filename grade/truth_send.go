@@ -90,15 +90,10 @@ func (w *way) first(f int64) *segment {
 
 // inQueue tells of a time in which a segment was in the link's queue.
 func (t *truth) inQueue(j *Judged, m *message, s *segment, from, to, shift int64) {
-	own := m.conn.ways[m.dir].segments
 	for _, b := range t.wire.busy[m.dir] {
-		if b.to <= from || b.from >= to {
-			continue
+		if b.to > from && b.from < to && b.to <= s.left-s.serial {
+			j.until(b.to+shift, timeline.Queueing)
 		}
-		if b.conn == m.conn && &own[b.at] == s {
-			break
-		}
-		j.until(min(b.to, to)+shift, timeline.Queueing)
 	}
 	j.until(to+shift, timeline.Transfer)
 }

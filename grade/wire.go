@@ -24,11 +24,7 @@ const (
 )
 
 // A busy is the time in which the link sent one packet.
-type busy struct {
-	from, to int64
-	conn     *conn // nil of what is not TCP
-	at       int   // index into its segments of that direction
-}
+type busy struct{ from, to int64 }
 
 // A conn is one TCP connection.
 type conn struct {
@@ -50,6 +46,7 @@ type way struct {
 // A segment is a packet of TCP as the link saw it.
 type segment struct {
 	entered, left, arrived int64 // left is when its last bit was sent, or would have been had it not been dropped before
+	serial                 int64 // how long the link sent it
 	from, to               int64 // offsets of its data; both -1 of a SYN
 	syn                    bool
 	dropped                bool
@@ -101,11 +98,11 @@ func (w *wire) add(p *Packet, rate link.Rate, free *[2]int64) {
 	} else {
 		free[d] = left
 	}
-	c, at := w.segment(p, left)
+	w.segment(p, left, serial)
 	if p.Drop == link.Tail || p.Drop == link.CoDel {
 		return
 	}
-	b := busy{max(left-serial, p.Entered), left, c, at}
+	b := busy{max(left-serial, p.Entered), left}
 	if n := len(w.busy[d]); n > 0 { // what the link rounds off it carries over
 		b.from = max(b.from, w.busy[d][n-1].to)
 	}
@@ -128,10 +125,10 @@ func serialization(size int, rate link.Rate) int64 {
 }
 
 // segment adds a packet of TCP to its connection.
-func (w *wire) segment(p *Packet, left int64) (*conn, int) {
+func (w *wire) segment(p *Packet, left, serial int64) {
 	h, err := packet.Decode(p.Data)
 	if err != nil || h.Protocol != packet.ProtocolTCP {
-		return nil, 0
+		return
 	}
 	d, client := direction(p.Down), h.Src
 	if p.Down {
@@ -144,7 +141,7 @@ func (w *wire) segment(p *Packet, left int64) (*conn, int) {
 	}
 	way, other := &c.ways[d], &c.ways[1-d]
 	s := segment{
-		entered: p.Entered, left: left, arrived: p.At + int64(p.Late), dropped: p.Drop != link.None,
+		entered: p.Entered, left: left, serial: serial, arrived: p.At + int64(p.Late), dropped: p.Drop != link.None,
 		syn: h.Flags&packet.SYN != 0, ack: -1, window: int64(h.Window) << way.scale,
 	}
 	if s.syn {
@@ -162,7 +159,6 @@ func (w *wire) segment(p *Packet, left int64) (*conn, int) {
 		s.ack = int64(int32(h.Ack - other.isn - 1))
 	}
 	way.segments = append(way.segments, s)
-	return c, len(way.segments) - 1
 }
 
 // options reads those of a SYN that the truth needs: RFC 9293 §3.2, RFC 7323.
