@@ -151,6 +151,9 @@ func closeFile(f *os.File) error {
 
 // explain explains one capture. What it shows stands even where it fails.
 func (f *explainFlags) explain(ctx context.Context, e *env, name string, secrets []byte, html, annotated *os.File) error {
+	if name == "-" && e.live {
+		fmt.Fprintln(e.stderr, "linger explain: reading standard input until it ends, or an interrupt (Ctrl-C) ends it")
+	}
 	g := newGathering(f, secrets)
 	if err := g.read(ctx, name); err != nil {
 		return err
