@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 )
 
@@ -13,6 +14,12 @@ type KeyLog struct {
 	clients map[clientRandom]*secrets
 	order   []clientRandom // a ring, oldest at next once it is full
 	next    int
+
+	// sessions are the handshakes that TLS 1.2's sessions come from, by the hash of a
+	// ticket or a session's ID. Some write no secret where they resume one: it is the same.
+	sessions     map[sessionName]clientRandom
+	sessionOrder []sessionName // a ring, as order
+	nextSession  int
 }
 
 // A clientRandom names a handshake.
@@ -84,6 +91,39 @@ func (s *secrets) place(label string) *[]byte {
 		return &s.traffic[1]
 	}
 	return nil
+}
+
+// A sessionName is the SHA-256 of a ticket or a session's ID.
+type sessionName [32]byte
+
+// remember says that a session comes from a handshake.
+func (k *KeyLog) remember(session []byte, random clientRandom) {
+	if k == nil || len(session) == 0 || k.clients[random] == nil {
+		return
+	}
+	name := sessionName(sha256.Sum256(session))
+	if _, known := k.sessions[name]; !known {
+		if k.sessions == nil {
+			k.sessions = make(map[sessionName]clientRandom)
+		}
+		if len(k.sessionOrder) < maxKeyLogClients {
+			k.sessionOrder = append(k.sessionOrder, name)
+		} else {
+			delete(k.sessions, k.sessionOrder[k.nextSession])
+			k.sessionOrder[k.nextSession] = name
+			k.nextSession = (k.nextSession + 1) % maxKeyLogClients
+		}
+	}
+	k.sessions[name] = random
+}
+
+// from is the handshake that a session comes from, false if it is not known.
+func (k *KeyLog) from(session []byte) (clientRandom, bool) {
+	if k == nil || len(session) == 0 {
+		return clientRandom{}, false
+	}
+	random, known := k.sessions[sha256.Sum256(session)]
+	return random, known
 }
 
 // client is the entry of a handshake, a new one if there is none. The oldest makes
