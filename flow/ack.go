@@ -2,59 +2,71 @@ package flow
 
 import "github.com/lingerhttp/linger/packet"
 
+// What ACKs tell lives here.
+
 // acknowledge takes in what a segment says that the other side has, of the bytes
 // that direction d sends.
-func (c *Conn) acknowledge(d Dir, seg *Segment) {
-	e, s, o := &c.ends[d], &c.Sides[d], &c.Opening
-	if d == Down && o.SYNACK != 0 && o.ACK == 0 && seg.Flags&packet.SYN == 0 {
-		o.ACK, o.ACKPacket = seg.At, seg.Packet
-		if len(o.SYNACKs) == 1 {
-			c.sample(Down, seg.At-o.SYNACK)
-		}
-	}
+func (c *Conn) acknowledge(d Dir, seg *Segment, ambiguous bool) {
+	e, s := &c.ends[d], &c.Sides[d]
+	c.opened(seg)
+	before := s.Acked
 	switch {
-	case seg.Ack > s.Acked:
+	case seg.Ack > before:
 		s.Acked = seg.Ack
-		e.dupACKs, e.advanced = 0, seg.At
+		e.dupACKs, e.armed = 0, seg.At
 		c.time(d, seg)
-	case seg.Ack == s.Acked && seg.Len == 0 && s.Next > s.Acked && seg.Flags&(packet.SYN|packet.FIN) == 0:
+	case !ambiguous && c.repeats(d, seg):
 		e.dupACKs++
 	}
-	for _, b := range c.SACKs[seg.SACKs : int(seg.SACKs)+int(seg.NumSACK)] {
-		e.sacked = max(e.sacked, b.From)
+	blocks := c.SACKs[seg.SACKs : int(seg.SACKs)+int(seg.NumSACK)]
+	for i, b := range blocks {
+		if i > 0 || !seg.DSACK {
+			e.sacked = max(e.sacked, b.From)
+		}
 	}
-	if seg.DSACK {
-		c.spurious(d, c.SACKs[seg.SACKs])
-	}
-	c.acked(d, seg)
-}
-
-// time takes a sample of the RTT if the segment that is timed was acknowledged.
-func (c *Conn) time(d Dir, seg *Segment) {
-	e := &c.ends[d]
-	if e.timed.at == 0 || seg.Ack < e.timed.end {
+	if len(e.resent) == 0 {
 		return
 	}
-	took := seg.At - e.timed.at
-	e.timed = timed{}
-	e.rtt.sample(took)
-	c.sample(d, took)
+	if seg.DSACK {
+		c.twiceThere(d, blocks[0])
+	}
+	if seg.Ack > before {
+		c.original(d, before, seg)
+	}
 }
 
-// lookBack is how many segments back a retransmission may stand that a DSACK tells
-// to have been in vain.
-const lookBack = 4096
+// repeats says whether a segment is a duplicate ACK: RFC 5681 §2. Where there is SACK,
+// one without a block tells of a window only.
+func (c *Conn) repeats(d Dir, seg *Segment) bool {
+	s := &c.Sides[d]
+	return seg.Ack == s.Acked && seg.Len == 0 && s.Next > s.Acked && seg.Flags&(packet.SYN|packet.FIN|packet.RST) == 0 &&
+		(seg.NumSACK > 0 || !s.SACK || !c.Sides[d.Other()].SACK)
+}
 
-// spurious marks the retransmission whose bytes arrived twice: the receiver "reports
-// … duplicate contiguous data" (RFC 2883 §4).
-func (c *Conn) spurious(d Dir, b Block) {
-	for i := len(c.Segments) - 1; i >= max(0, len(c.Segments)-lookBack); i-- {
-		s := &c.Segments[i]
-		if s.Dir == d && s.Seq < b.To && s.End() > b.From && s.Kind >= Fast && s.Kind <= Timeout {
-			c.Sides[d].Kinds[s.Kind]--
-			c.Sides[d].Kinds[Spurious]++
-			s.Kind = Spurious
+// twiceThere marks the last retransmission of bytes that arrived twice: the receiver
+// reports them so (RFC 2883 §4).
+func (c *Conn) twiceThere(d Dir, b Block) {
+	all := c.ends[d].resent
+	for i := len(all) - 1; i >= 0; i-- {
+		if r := &all[i]; r.from < b.To && r.to > b.From && r.kind != Spurious {
+			c.inVain(d, r)
 			return
+		}
+	}
+}
+
+// original marks retransmissions of the first bytes that an ACK acknowledges, if the
+// ACK was sent before them, by its timestamp: their original was on its way (Eifel
+// detection, RFC 3522 §3.2).
+func (c *Conn) original(d Dir, before int64, ack *Segment) {
+	if ack.NoTS {
+		return
+	}
+	all := c.ends[d].resent
+	for i := len(all) - 1; i >= 0; i-- {
+		r := &all[i]
+		if r.from <= before && before < r.to && !r.noTS && r.kind != Spurious && int32(ack.TSecr-r.tsval) < 0 {
+			c.inVain(d, r)
 		}
 	}
 }

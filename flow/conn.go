@@ -2,6 +2,8 @@ package flow
 
 import "net/netip"
 
+// A connection and what is said of it live here.
+
 // A Conn is one TCP connection, as the capture shows it. Times are nanoseconds
 // since 1970; 0 means not seen.
 type Conn struct {
@@ -20,8 +22,9 @@ type Conn struct {
 	Forgotten int
 	SACKs     []Block
 
-	// MinRTT is the smallest round trip seen between the two ends, of the handshake
-	// or of data to its ACK, in nanoseconds; 0 if there is none.
+	// MinRTT is the smallest round trip seen between the two ends, in nanoseconds: the
+	// smallest times from the place of capture to each end and back, of the handshake, of
+	// data to its ACK or of a timestamp to its echo. It is 0 until both are known.
 	MinRTT int64
 
 	// Near says at which end the capture was taken.
@@ -38,6 +41,12 @@ type Conn struct {
 	ends   [2]end
 	sink   Sink
 	ended  [2]bool
+	held   *held // the Table's
+	key    tuple
+
+	all       []Segment // Segments, and before them some that were forgotten
+	gone      int       // how many those are
+	goneSACKs int       // of SACKs, no segment names those before
 }
 
 // A Place is where on its path a connection was captured.
@@ -59,7 +68,7 @@ func (p Place) String() string {
 // An Opening is a handshake.
 type Opening struct {
 	FirstSYN, SYN, SYNACK, ACK int64   // FirstSYN is the first of several, SYN the one that was answered
-	SYNs, SYNACKs              []int32 // packet numbers
+	SYNs, SYNACKs              []int32 // packet numbers, of the first 64
 	ACKPacket                  int32
 	FastOpen                   bool // the SYN carried data: RFC 7413
 }
@@ -79,16 +88,8 @@ type Side struct {
 	Twice     int64           // packets that were captured twice
 	Ambiguous int64           // packets with the IP-ID of an earlier one, too far apart to be the same
 	Kinds     [NumKinds]int64 // its segments by kind
-	Unseen    int64           // bytes that the other side has and the capture has not
+	Unseen    int64           // bytes that were passed over: the capture has missed them, or they were too late
 	FIN, RST  int64           // when it sent them
-}
-
-// A Closing is how a connection ended.
-type Closing struct {
-	Seen     bool // the end is in the capture
-	By       Dir  // who began
-	Reset    bool // by RST
-	TimeWait bool // By is left with TIME_WAIT: RFC 9293 §3.6
 }
 
 // segmentSize is the largest that a direction's sender puts into one packet: what the
@@ -107,56 +108,3 @@ func (c *Conn) segmentSize(d Dir) int {
 
 // SegmentSize is how many bytes a full segment of a direction holds.
 func (c *Conn) SegmentSize(d Dir) int { return c.segmentSize(d) }
-
-// Forget drops the first n segments. Their numbers in Segments change, by Forgotten.
-func (c *Conn) Forget(n int) {
-	if n <= 0 {
-		return
-	}
-	c.Segments = c.Segments[n:]
-	c.Forgotten += n
-	if cap(c.Segments) > 4*len(c.Segments)+64 {
-		c.Segments = append([]Segment(nil), c.Segments...)
-	}
-	c.forgetSACKs()
-}
-
-// forgetSACKs drops the blocks that no segment names any more.
-func (c *Conn) forgetSACKs() {
-	first := len(c.SACKs)
-	for i := range c.Segments {
-		if c.Segments[i].NumSACK > 0 {
-			first = int(c.Segments[i].SACKs)
-			break
-		}
-	}
-	if first < 1024 && first < len(c.SACKs) {
-		return
-	}
-	c.SACKs = append([]Block(nil), c.SACKs[first:]...)
-	for i := range c.Segments {
-		if c.Segments[i].NumSACK > 0 {
-			c.Segments[i].SACKs -= int32(first)
-		}
-	}
-}
-
-// sample takes in how long a segment's ACK took, as captured.
-func (c *Conn) sample(d Dir, took int64) {
-	if took < 0 || c.halves[d] != 0 && took >= c.halves[d] {
-		return
-	}
-	c.halves[d] = max(took, 1)
-	there, back := c.halves[Up], c.halves[Down]
-	c.MinRTT = there + back
-	switch {
-	case there == 0 || back == 0:
-		c.Near = Somewhere
-	case back*8 < there:
-		c.Near = AtClient
-	case there*8 < back:
-		c.Near = AtServer
-	default:
-		c.Near = Between
-	}
-}

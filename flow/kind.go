@@ -2,6 +2,8 @@ package flow
 
 import "github.com/lingerhttp/linger/packet"
 
+// What a segment is there for is told here.
+
 // Times in nanoseconds that tell kinds apart.
 const (
 	reorderedAtMost = 3e6   // how late a packet may be that was put behind others, where no RTT is known
@@ -10,40 +12,67 @@ const (
 )
 
 // kind says what a segment is there for.
-func (c *Conn) kind(p *packet.Packet, d Dir, seg *Segment) Kind {
+func (c *Conn) kind(d Dir, seg *Segment, ambiguous bool) Kind {
 	s, e := &c.Sides[d], &c.ends[d]
 	switch {
-	case p.Flags&packet.SYN != 0:
+	case seg.Flags&packet.SYN != 0:
 		return Handshake
-	case seg.Len <= 1 && seg.Seq == s.Next-1 && s.Acked >= seg.Seq && e.stream.started && p.Flags&(packet.FIN|packet.RST) == 0:
-		if c.ends[d.Other()].ackWindow == 0 {
-			return Probe
-		}
+	case c.probes(d, seg):
+		return Probe
+	case c.keepsAlive(d, seg):
 		return KeepAlive
-	case seg.Len == 0:
+	case seg.Len == 0 && (seg.Flags&packet.FIN == 0 || s.FIN == 0 || ambiguous):
 		return Pure
-	case seg.End() > s.Next || !e.stream.started:
+	case seg.Len > 0 && seg.End() > s.Next:
 		return Data
-	case e.stream.lacks(seg.Seq, seg.End()):
-		return c.filling(d, seg)
-	case e.ambiguous:
-		s.Ambiguous++
+	}
+	if behind, lacks := e.stream.lacks(seg.Seq, seg.End()); lacks && behind < len(e.stream.late) {
+		return c.filling(seg, &e.stream.late[behind])
+	}
+	if ambiguous {
 		return Ambiguous
 	}
 	return c.again(d, seg)
 }
 
+// probes says whether a segment asks whether a closed window has opened: with the
+// first byte that waits (RFC 9293 §3.8.6.1), or as Linux does it, with a number that
+// was acknowledged and no byte.
+func (c *Conn) probes(d Dir, seg *Segment) bool {
+	s := &c.Sides[d]
+	if seg.Len > 1 || c.ends[d.Other()].ackWindow != 0 || seg.Flags&(packet.FIN|packet.RST) != 0 || !c.ends[d.Other()].seen {
+		return false
+	}
+	return seg.Seq == s.Next-1 && seg.Seq == s.Acked-1 || seg.Len == 1 && seg.Seq == s.Acked && seg.Seq >= s.Next-1
+}
+
+// keepsAlive says whether a segment asks whether the other side is there: it repeats
+// a number that was acknowledged, with a byte or without (RFC 9293 §3.8.4).
+func (c *Conn) keepsAlive(d Dir, seg *Segment) bool {
+	s, e := &c.Sides[d], &c.ends[d]
+	if seg.Len > 1 || seg.Seq != s.Next-1 || seg.Flags&(packet.FIN|packet.RST) != 0 || !e.seen {
+		return false
+	}
+	return s.Acked >= s.Next || seg.Len == 0 && !c.ends[d.Other()].seen
+}
+
 // filling says why bytes come for the first time, behind later ones: the network put
 // them there, or those before were lost. Nobody who sends again can have known of the
 // hole sooner than one round trip after it was seen, and his clock went on.
-func (c *Conn) filling(d Dir, seg *Segment) Kind {
-	st := &c.ends[d].stream
-	late := seg.At - st.holeAt
+func (c *Conn) filling(seg *Segment, behind *piece) Kind {
+	clocks := !seg.NoTS && !behind.noTS
+	age := int32(seg.TSval - behind.tsval)
+	switch {
+	case clocks && age < 0:
+		return Reordered // it was sent before what has overtaken it
+	case clocks && age > 0:
+		return Repair
+	}
 	limit := int64(reorderedAtMost)
 	if c.MinRTT > 0 {
 		limit = c.MinRTT * 9 / 10
 	}
-	if late < limit && (seg.NoTS || int32(seg.TSval-st.holeTS) <= 0) {
+	if seg.At-behind.at < limit {
 		return Reordered
 	}
 	return Repair
@@ -52,57 +81,75 @@ func (c *Conn) filling(d Dir, seg *Segment) Kind {
 // again says why bytes are sent again that the capture holds.
 func (c *Conn) again(d Dir, seg *Segment) Kind {
 	s, e := &c.Sides[d], &c.ends[d]
-	quiet := seg.At - max(e.lastSent, e.advanced)
+	end := seg.End()
+	if seg.Flags&packet.FIN != 0 {
+		end++
+	}
+	if end <= s.Acked || c.received(d) {
+		return Spurious
+	}
+	quiet := seg.At - max(e.lastSent, e.armed)
+	first := e.repair.kind == 0 || s.Acked >= e.repair.end // since bytes last arrived
+	lowest := seg.Seq <= s.Acked
 	told := e.dupACKs >= 3 || e.sacked > seg.Seq
+	timeout := lowest && seg.At-e.armed >= e.rtt.timeout()-tick && seg.At-c.ends[d.Other()].lastSeen > tick
+	tail := first && seg.End() == s.Next && s.SACK && c.Sides[d.Other()].SACK && !told
 	switch {
-	case seg.Seq <= s.Acked && quiet >= e.rtt.timeout()-tick && seg.At-c.ends[d.Other()].lastSeen > tick:
-		return Timeout
-	case told:
-		return Fast
-	case seg.End() == s.Next && quiet > 0:
+	case tail && (timeout || quiet >= e.rtt.probe()):
 		return Tail
+	case timeout:
+		return Timeout
+	case !first && e.repair.kind == Timeout:
+		return Timeout // it goes on from there
 	}
 	return Fast
 }
 
-// sent takes in that a segment was sent.
-func (e *end) sent(c *Conn, d Dir, seg *Segment) {
-	s := &c.Sides[d]
-	e.lastSeen = seg.At
-	if seg.Ack >= 0 {
-		e.ackWindow = seg.Window
-	}
-	if seg.Len == 0 {
-		return
-	}
-	e.lastSent = seg.At
-	switch {
-	case seg.End() > s.Next:
-		s.Bytes += seg.End() - max(s.Next, seg.Seq)
-		s.Next = seg.End()
-		if e.timed.at == 0 {
-			e.timed = timed{seg.End(), seg.At}
-		}
-	case seg.Kind.Again():
-		e.timed = timed{} // whose ACK comes, nobody can say: Karn's algorithm, RFC 6298 §3
-	}
+// received says whether a segment of a direction was received if it was captured.
+func (c *Conn) received(d Dir) bool {
+	return d == Down && c.Near == AtClient || d == Up && c.Near == AtServer
 }
 
-// An estimate is the smoothed RTT and its variance: RFC 6298 §2, in nanoseconds.
-type estimate struct{ smoothed, variance int64 }
-
-func (r *estimate) sample(took int64) {
-	if r.smoothed == 0 {
-		r.smoothed, r.variance = took, took/2
-		return
-	}
-	diff := r.smoothed - took
-	if diff < 0 {
-		diff = -diff
-	}
-	r.variance += (diff - r.variance) / 4
-	r.smoothed += (took - r.smoothed) / 8
+// A repair is the time from a first retransmission until all was acknowledged that
+// had been sent by then: RFC 6675's recovery.
+type repair struct {
+	kind Kind
+	end  int64
 }
 
-// timeout is the least that a retransmission timeout can be.
-func (r *estimate) timeout() int64 { return max(leastTimeout, r.smoothed) }
+// A resent is a retransmission, to be judged when more is known.
+type resent struct {
+	from, to int64
+	index    int64 // in Segments, those counted that were forgotten
+	tsval    uint32
+	noTS     bool
+	kind     Kind
+}
+
+// remembered is how many retransmissions of a direction are.
+const remembered = 64
+
+// resend takes in a retransmission.
+func (e *end) resend(seg *Segment, index int64) {
+	if seg.Kind == Spurious {
+		return
+	}
+	if seg.Kind != e.repair.kind || seg.End() > e.repair.end {
+		e.repair = repair{seg.Kind, max(e.repair.end, seg.End())}
+	}
+	if len(e.resent) == remembered {
+		e.resent = append(e.resent[:0], e.resent[remembered/2:]...)
+	}
+	e.resent = append(e.resent, resent{seg.Seq, seg.End(), index, seg.TSval, seg.NoTS, seg.Kind})
+}
+
+// inVain marks a retransmission as one that was not needed.
+func (c *Conn) inVain(d Dir, r *resent) {
+	kinds := &c.Sides[d].Kinds
+	kinds[r.kind]--
+	kinds[Spurious]++
+	r.kind = Spurious
+	if i := r.index - int64(c.Forgotten); i >= 0 {
+		c.Segments[i].Kind = Spurious
+	}
+}

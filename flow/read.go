@@ -1,164 +1,111 @@
 package flow
 
-import (
-	"slices"
+import "github.com/lingerhttp/linger/packet"
 
-	"github.com/lingerhttp/linger/packet"
-)
-
-// How much may wait behind a hole, and how long in nanoseconds, before it is given up.
-const (
-	lateBytes  = 4 << 20
-	latePieces = 8192
-	lateTime   = 30e9
-)
+// The bytes of a direction are put in order here, and handed to the Sink.
 
 // A stream is what one direction's bytes have come to.
 type stream struct {
 	started bool
+	loose   bool    // edge is from a packet without bytes, which may be a keep-alive's
 	edge    int64   // all before was read, or is missing
-	late    []piece // what stands behind a hole, in order, without overlap
-	bytes   int     // held by late
-	acked   int64   // the other side has all before
-	holeAt  int64   // when the hole in front of late was seen
-	holeTS  uint32  // and the sender's clock then
-	fin     int64   // where it ends, once its FIN was seen
-	finAt   int64
+	late    []piece // what stands behind a hole, in order, without overlap: late.go
+	early   early   // data of a SYN: open.go
+	acked   acked
+	fin     int64 // where it ends, once its FIN was seen
 }
 
-// A piece is a segment's bytes behind a hole. b is shorter than the piece if it was
-// snapped, or if nobody wants it.
-type piece struct {
-	from, to int64
-	b        []byte
-	packet   int32
+// An acked is what the other side acknowledged, and since when it is known that bytes
+// before a hole's end will not come: they arrived, and the capture has missed them.
+type acked struct {
+	to     int64
+	at     int64 // when it was acknowledged so far, by which packet
+	packet int32
+
+	shown       int64 // since when; 0 if there is no such hole
+	shownTo     int64
+	shownPacket int32
 }
 
-func (st *stream) drop() { st.late, st.bytes = nil, 0 }
+// grace is how long bytes are waited for that were acknowledged before they were
+// captured, in nanoseconds of the capture: two cards' packets may be out of order.
+const grace = 5e6
 
-// lacks says whether any byte of a range has not come yet.
-func (st *stream) lacks(from, to int64) bool {
-	from = max(from, st.edge)
-	for _, l := range st.late {
-		if from < l.from {
-			break
-		}
-		from = max(from, l.to)
-	}
-	return from < to
-}
-
-// read takes in a segment's bytes.
+// read takes in a segment's bytes, and what its ACK tells of the other side's.
 func (c *Conn) read(p *packet.Packet, d Dir, seg *Segment) {
+	switch {
+	case seg.Flags&(packet.SYN|packet.ACK) == packet.SYN && seg.Len > 0:
+		c.early(p, d, seg)
+	case seg.Flags&packet.SYN == 0 || seg.Len > 0:
+		c.take1(p, d, seg)
+	}
+	if seg.Ack >= 0 {
+		c.heard(d.Other(), seg)
+	}
+	c.settle(Up, seg)
+	c.settle(Down, seg)
+}
+
+// take1 takes in a segment's bytes.
+func (c *Conn) take1(p *packet.Packet, d Dir, seg *Segment) {
 	st := &c.ends[d].stream
-	if !st.started {
-		st.started = true
-		if !c.ends[d].syn {
-			st.edge = seg.Seq
-		}
-	}
-	if seg.Len == 0 || c.ended[d] {
+	st.start(seg, c.ends[d].begun)
+	if seg.Len == 0 || c.ended[d] || seg.Kind == KeepAlive {
 		return
 	}
-	if seg.Kind == KeepAlive || seg.Kind == Probe {
-		return
+	if seg.Kind == Probe && seg.Seq < c.Sides[d].Acked {
+		return // its byte may be anything
 	}
 	if seg.Seq > st.edge {
 		c.behind(p, d, seg)
 		return
 	}
 	if seg.End() > st.edge {
-		c.deliver(d, piece{seg.Seq, seg.End(), p.Bytes(), seg.Packet}, seg.At, seg.Packet)
+		c.deliver(d, piece{from: seg.Seq, to: seg.End(), b: p.Bytes()}, seg.At, seg.Packet)
 		c.drain(d, seg.At, seg.Packet)
+	}
+}
+
+// start finds where a stream begins: where its SYN says, or else with the first
+// packet that is here.
+func (st *stream) start(seg *Segment, begun bool) {
+	if !st.started {
+		st.started = true
+		if !begun {
+			st.edge, st.loose = seg.Seq, true
+		}
+	}
+	if st.loose && seg.Len > 0 {
+		if seg.Seq == st.edge+1 {
+			st.edge++
+		}
+		st.loose = false
 	}
 }
 
 // behind takes in bytes behind a hole.
 func (c *Conn) behind(p *packet.Packet, d Dir, seg *Segment) {
 	st := &c.ends[d].stream
-	if len(st.late) == 0 {
-		st.holeAt, st.holeTS = seg.At, seg.TSval
-	}
-	st.keep(piece{seg.Seq, seg.End(), p.Bytes(), seg.Packet}, c.sink != nil)
-	if len(st.late) > latePieces || st.bytes > lateBytes || seg.At-st.holeAt > lateTime {
-		c.give(d, st.late[0].from, seg.At, seg.Packet)
-	}
-	c.acked(d, seg)
-}
-
-// keep puts a piece in its place, less what is there already.
-func (st *stream) keep(l piece, copied bool) {
-	i, _ := slices.BinarySearchFunc(st.late, l.from, func(have piece, from int64) int {
-		switch {
-		case have.from < from:
-			return -1
-		case have.from > from:
-			return 1
-		}
-		return 0
-	})
-	if i > 0 && st.late[i-1].to > l.from {
-		l = l.cut(st.late[i-1].to)
-	}
-	for i < len(st.late) && l.from < l.to && st.late[i].from < l.to {
-		if head := l.until(st.late[i].from); head.from < head.to {
-			st.insert(i, head, copied)
-			i++
-		}
-		l = l.cut(st.late[i].to)
-		i++
-	}
-	if l.from < l.to {
-		st.insert(i, l, copied)
-	}
-}
-
-func (st *stream) insert(i int, l piece, copied bool) {
-	if copied {
-		l.b = slices.Clone(l.b)
-	} else {
+	l := piece{from: seg.Seq, to: seg.End(), b: p.Bytes(), at: seg.At, tsval: seg.TSval, noTS: seg.NoTS}
+	if c.sink == nil {
 		l.b = nil
 	}
-	st.bytes += len(l.b)
-	st.late = slices.Insert(st.late, i, l)
-}
-
-// cut is the piece from an offset on.
-func (l piece) cut(from int64) piece {
-	if n := from - l.from; n > 0 {
-		l.b = l.b[min(n, int64(len(l.b))):]
-		l.from = min(from, l.to)
+	c.held.keep(st, l)
+	alone := !c.ends[d.Other()].seen && seg.At-st.late[0].at > lateTime
+	for len(st.late) > 0 && (alone || c.held.full(st)) {
+		c.give(d, st.late[0].from, seg.At, seg.Packet)
+		alone = false
 	}
-	return l
 }
 
-// until is the piece up to an offset.
-func (l piece) until(to int64) piece {
-	if n := to - l.from; n < int64(len(l.b)) {
-		l.b = l.b[:max(n, 0)]
-	}
-	l.to = max(l.from, min(l.to, to))
-	return l
-}
-
-// drain delivers what stands behind the edge now.
+// drain delivers what stands at the edge now.
 func (c *Conn) drain(d Dir, at int64, number int32) {
 	st := &c.ends[d].stream
-	n := 0
-	for ; n < len(st.late) && st.late[n].from <= st.edge; n++ {
-		st.bytes -= len(st.late[n].b)
-		c.deliver(d, st.late[n], at, number)
+	for len(st.late) > 0 && st.late[0].from <= st.edge {
+		l := c.held.first(st)
+		c.deliver(d, l, at, number)
 	}
-	if n > 0 {
-		st.late = slices.Delete(st.late, 0, n)
-		st.holeAt = at
-	}
-	if len(st.late) == 0 {
-		st.late = nil
-	}
-	if c.Sides[d].FIN != 0 {
-		c.finish1(d, at)
-	}
+	c.finish1(d, at)
 }
 
 // deliver hands over what of a piece lies at the edge.
@@ -168,7 +115,7 @@ func (c *Conn) deliver(d Dir, l piece, at int64, number int32) {
 	if l.from >= l.to {
 		return
 	}
-	st.edge = l.to
+	st.edge, st.acked.shown = l.to, 0
 	if c.sink == nil || c.ended[d] {
 		return
 	}
@@ -185,7 +132,7 @@ func (c *Conn) give(d Dir, to int64, at int64, number int32) {
 	st := &c.ends[d].stream
 	if n := to - st.edge; n > 0 {
 		from := st.edge
-		st.edge = to
+		st.edge, st.acked.shown = to, 0
 		c.Sides[d].Unseen += n
 		if c.sink != nil && !c.ended[d] {
 			c.sink.Missing(d, from, n, at, number)
@@ -194,25 +141,76 @@ func (c *Conn) give(d Dir, to int64, at int64, number int32) {
 	c.drain(d, at, number)
 }
 
-// acked gives up bytes that the other side acknowledged although the capture has not
-// seen them, as soon as something behind them was seen.
-func (c *Conn) acked(d Dir, seg *Segment) {
+// holeEnd is where the hole in front ends, if something behind it was seen.
+func (c *Conn) holeEnd(d Dir) (to int64, ok bool) {
 	st := &c.ends[d].stream
-	if seg.Dir != d {
-		st.acked = max(st.acked, seg.Ack)
+	switch {
+	case len(st.late) > 0:
+		return st.late[0].from, true
+	case c.Sides[d].FIN != 0 && st.started && st.edge < st.fin:
+		return st.fin, true
 	}
-	for len(st.late) > 0 && st.late[0].from <= st.acked && st.late[0].from > st.edge {
-		c.give(d, st.late[0].from, seg.At, seg.Packet)
+	return 0, false
+}
+
+// heard takes in an ACK for a direction's bytes.
+func (c *Conn) heard(d Dir, seg *Segment) {
+	a := &c.ends[d].stream.acked
+	if seg.Ack > a.to {
+		a.to, a.at, a.packet = seg.Ack, seg.At, seg.Packet
+	}
+}
+
+// settle gives up the bytes of a hole that were acknowledged a while ago.
+func (c *Conn) settle(d Dir, now *Segment) {
+	a := &c.ends[d].stream.acked
+	for {
+		to, ok := c.holeEnd(d)
+		if !ok || a.to < to || c.ended[d] {
+			return
+		}
+		if a.shown == 0 {
+			a.shown, a.shownTo, a.shownPacket = now.At, a.to, now.Packet
+		}
+		if now.At-a.shown < grace && now.At >= a.shown {
+			return
+		}
+		c.giveShown(d, to)
+	}
+}
+
+// giveShown gives up a hole, as of the time at which it was known to be one of the
+// capture, and those behind that were known by then.
+func (c *Conn) giveShown(d Dir, to int64) {
+	a := &c.ends[d].stream.acked
+	at, upTo, number := a.shown, a.shownTo, a.shownPacket
+	c.give(d, to, at, number)
+	next, ok := c.holeEnd(d)
+	switch {
+	case !ok || a.to < next:
+	case next <= upTo:
+		a.shown, a.shownTo, a.shownPacket = at, upTo, number
+	default:
+		a.shown, a.shownTo, a.shownPacket = a.at, a.to, a.packet
 	}
 }
 
 // flush gives up whatever a direction waits for: nothing more will come.
 func (c *Conn) flush(d Dir) {
 	st := &c.ends[d].stream
-	for len(st.late) > 0 {
-		c.give(d, st.late[0].from, c.Last, 0)
+	for !c.ended[d] {
+		to, ok := c.holeEnd(d)
+		if !ok {
+			break
+		}
+		if st.acked.shown == 0 {
+			st.acked.shown, st.acked.shownTo = c.Last, to
+		}
+		c.giveShown(d, to)
 	}
-	if known := min(st.acked, st.edge+1<<30); st.started && known > st.edge && !(c.Sides[d].FIN != 0 && known == st.edge+1) {
-		c.give(d, known, c.Last, 0)
+	// The other side has bytes of which nothing was seen, not even what came after. A
+	// window is at most 1 GiB (RFC 7323 §2.3): what is farther is no number of this one.
+	if to := st.acked.to; st.started && !c.ended[d] && to > st.edge && to-st.edge <= 1<<30 && c.Sides[d].FIN == 0 {
+		c.give(d, to, c.Last, 0)
 	}
 }

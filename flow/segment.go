@@ -61,7 +61,7 @@ type Segment struct {
 	Window int32 // scaled; -1 where the scale is unknown
 	TSval  uint32
 	TSecr  uint32
-	SACKs  int32 // index into Conn.SACKs of the first block; NumSACK follow from there
+	SACKs  int32  // index into Conn.SACKs of the first block; NumSACK follow from there
 	ID     uint16 // IPv4's identification; Linux counts the packets of a connection with it
 	Dir    Dir
 	Kind   Kind

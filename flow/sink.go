@@ -1,5 +1,7 @@
 package flow
 
+// What the connections' bytes are handed to stands here.
+
 // A Sink takes the bytes of a connection, in their order and as soon as they could
 // be read at the place of capture.
 type Sink interface {
@@ -25,3 +27,10 @@ const (
 	ByFIN
 	ByRST
 )
+
+func (h How) String() string {
+	if h > ByRST {
+		return "?"
+	}
+	return [...]string{"open", "by FIN", "by RST"}[h]
+}

@@ -1,11 +1,12 @@
 package flow
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/lingerhttp/linger/packet"
 )
+
+// The connections of a capture are kept here.
 
 // Config says what to do with connections. Any of its functions may be nil.
 type Config struct {
@@ -24,13 +25,14 @@ type Config struct {
 // How long a connection is kept in mind, in nanoseconds of the capture.
 const (
 	lingering = 60e9   // after its end, for what is sent again
+	halfway   = 600e9  // without a packet, after one side's end
 	silence   = 3600e9 // without a packet
 	sweep     = 10e9   // between two looks for those
 )
 
-// most is how many connections are kept in mind; beyond it the one that was silent
-// longest is closed.
-const most = 200_000
+// most is how many connections are kept in mind; beyond it those that were silent
+// longest are closed.
+const most = 100_000
 
 // A Table holds the connections of a capture that is being read. It takes the time
 // from the packets.
@@ -38,20 +40,11 @@ type Table struct {
 	config Config
 	conns  map[tuple]*Conn
 	opened int
+	held   held
 
-	last  *Conn // of the last packet: the next is often of the same
-	swept int64
-}
-
-// A tuple names a connection without saying which end is the client: low is the end
-// that compares lower.
-type tuple struct{ low, high netip.AddrPort }
-
-func tupleOf(a, b netip.AddrPort) tuple {
-	if a.Compare(b) > 0 {
-		a, b = b, a
-	}
-	return tuple{a, b}
+	last   *Conn // of the last packet: the next is often of the same
+	before int64 // when that was captured
+	swept  int64
 }
 
 // NewTable returns a table without connections.
@@ -62,26 +55,28 @@ func (t *Table) Len() int { return len(t.conns) }
 
 // Add takes in the capture's next packet, which must be of TCP.
 func (t *Table) Add(p *packet.Packet) {
-	if p.At-t.swept > sweep || t.swept == 0 {
-		t.sweep(p.At)
+	// One packet with an absurd time must not be the end of all connections.
+	now := min(p.At, t.before)
+	t.before = p.At
+	if now-t.swept > sweep {
+		t.sweep(now)
+	} else if now < t.swept-sweep {
+		t.swept = now
 	}
 	c := t.find(p)
-	d := Down
-	if p.Src == c.Client {
-		d = Up
-	}
-	c.take(p, d, t.config.Segment)
+	t.last = c
+	c.take(p, c.dir(p), t.config.Segment)
 }
 
 // find returns the packet's connection, a new one if need be.
 func (t *Table) find(p *packet.Packet) *Conn {
-	if c := t.last; c != nil && (p.Src == c.Client && p.Dst == c.Server || p.Src == c.Server && p.Dst == c.Client) && !c.succeeded(p) {
+	if c := t.last; c != nil && c.has(p) && !c.succeeded(p) {
 		return c
 	}
-	key := tupleOf(p.Src, p.Dst)
+	key := tupleOf(p)
 	c := t.conns[key]
 	if c != nil && c.succeeded(p) {
-		t.close(key, c)
+		t.close(c)
 		c = nil
 	}
 	if c == nil {
@@ -90,23 +85,12 @@ func (t *Table) find(p *packet.Packet) *Conn {
 	return c
 }
 
-// succeeded says whether the packet begins another connection with the same tuple: a
-// SYN with another sequence number.
-func (c *Conn) succeeded(p *packet.Packet) bool {
-	if p.Flags&(packet.SYN|packet.ACK) != packet.SYN {
-		return false
-	}
-	e := &c.ends[Up]
-	return p.Src != c.Client || !e.syn || p.Seq+1 != e.zero
-}
-
 func (t *Table) open(key tuple, p *packet.Packet) *Conn {
 	if len(t.conns) >= most {
 		t.evict()
 	}
 	t.opened++
-	c := &Conn{ID: t.opened, First: p.At, Last: p.At}
-	c.Client, c.Server = p.Src, p.Dst
+	c := &Conn{ID: t.opened, Client: p.Src, Server: p.Dst, First: p.At, Last: p.At, held: &t.held, key: key}
 	switch {
 	case p.Flags&(packet.SYN|packet.ACK) == packet.SYN:
 	case p.Flags&packet.SYN != 0 || likelyServer(p):
@@ -117,6 +101,7 @@ func (t *Table) open(key tuple, p *packet.Packet) *Conn {
 	}
 	for d := range c.Sides {
 		c.Sides[d].WindowScale = -1
+		c.ends[d].ackWindow = -1
 	}
 	t.conns[key] = c
 	if t.config.Open != nil {
@@ -125,45 +110,62 @@ func (t *Table) open(key tuple, p *packet.Packet) *Conn {
 	return c
 }
 
-// likelyServer says whether a packet in the middle of a connection comes from the
-// server: by its first bytes, or else because its port is the lower one.
-func likelyServer(p *packet.Packet) bool {
-	b := p.Bytes()
-	if len(b) >= 5 && string(b[:5]) == "HTTP/" {
-		return true
-	}
-	return p.Src.Port() < p.Dst.Port()
-}
-
 // sweep closes the connections that ended or fell silent long ago.
 func (t *Table) sweep(now int64) {
 	t.swept = now
-	for key, c := range t.conns {
-		quiet := now - c.Last
-		if quiet > silence || quiet > lingering && c.Closing.Seen {
-			t.close(key, c)
+	var old []*Conn
+	for _, c := range t.conns {
+		limit := int64(silence)
+		switch {
+		case c.closed():
+			limit = lingering
+		case c.Closing.Seen:
+			limit = halfway
+		}
+		if now-c.Last > limit {
+			old = append(old, c)
 		}
 	}
+	t.closeAll(old)
 }
 
-// evict closes the connection that was silent longest, of a few.
+// evict closes the connections that were silent longest, so many at once that looking
+// for them costs each connection little.
 func (t *Table) evict() {
-	var oldest *Conn
-	var key tuple
-	looked := 0
-	for k, c := range t.conns {
-		if oldest == nil || c.Last < oldest.Last {
-			oldest, key = c, k
+	all := t.all()
+	slices.SortFunc(all, func(a, b *Conn) int {
+		if a.Last != b.Last {
+			if a.Last < b.Last {
+				return -1
+			}
+			return 1
 		}
-		if looked++; looked == 64 {
-			break
-		}
-	}
-	t.close(key, oldest)
+		return a.ID - b.ID
+	})
+	t.closeAll(all[:len(all)/16+1])
 }
 
-func (t *Table) close(key tuple, c *Conn) {
-	delete(t.conns, key)
+// Close closes all connections: the capture has ended.
+func (t *Table) Close() { t.closeAll(t.all()) }
+
+func (t *Table) all() []*Conn {
+	all := make([]*Conn, 0, len(t.conns))
+	for _, c := range t.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+// closeAll closes connections in the order of their first packets: a map has none.
+func (t *Table) closeAll(all []*Conn) {
+	slices.SortFunc(all, func(a, b *Conn) int { return a.ID - b.ID })
+	for _, c := range all {
+		t.close(c)
+	}
+}
+
+func (t *Table) close(c *Conn) {
+	delete(t.conns, c.key)
 	if t.last == c {
 		t.last = nil
 	}
@@ -171,21 +173,4 @@ func (t *Table) close(key tuple, c *Conn) {
 	if t.config.Close != nil {
 		t.config.Close(c)
 	}
-}
-
-// Close closes all connections: the capture has ended.
-func (t *Table) Close() {
-	for _, c := range t.byAge() {
-		t.close(tupleOf(c.Client, c.Server), c)
-	}
-}
-
-// byAge returns the connections in the order of their first packets.
-func (t *Table) byAge() []*Conn {
-	all := make([]*Conn, 0, len(t.conns))
-	for _, c := range t.conns {
-		all = append(all, c)
-	}
-	slices.SortFunc(all, func(a, b *Conn) int { return a.ID - b.ID })
-	return all
 }

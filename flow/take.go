@@ -2,71 +2,77 @@ package flow
 
 import "github.com/lingerhttp/linger/packet"
 
+// What becomes of a packet of a connection, in order, lives here.
+
 // take takes in a packet of a connection:
 //
 //	place     sequence numbers become offsets of the stream
-//	twice     is it one that the capture holds already?
-//	open      the handshake's packets
+//	twin      is it one that the capture holds already? twin.go
+//	open      the handshake's packets: open.go
 //	kind      what is the segment there for? kind.go
 //	ack       what the other side has by now: ack.go
 //	read      which bytes can be read now: read.go
-//	end       FIN and RST
+//	end       FIN and RST: end.go
 func (c *Conn) take(p *packet.Packet, d Dir, tell func(*Conn)) {
 	c.Last = max(c.Last, p.At)
-	e, s := &c.ends[d], &c.Sides[d]
 	seg := c.place(p, d)
-	if e.twice(p, &seg, c.MinRTT) {
+	e, s := &c.ends[d], &c.Sides[d]
+	copied, ambiguous := c.twin(&seg)
+	if copied {
 		s.Twice++
 		return
 	}
+	e.seen, e.id = true, seg.ID
 	s.Packets++
+	if ambiguous {
+		s.Ambiguous++
+	}
 	if p.Flags&packet.SYN != 0 {
 		c.open(p, d, &seg)
 	}
-	seg.Kind = c.kind(p, d, &seg)
+	c.taken(&seg)
+	seg.Kind = c.kind(d, &seg, ambiguous)
 	s.Kinds[seg.Kind]++
 	c.blocks(p, &seg)
-	c.Segments = append(c.Segments, seg)
-	e.sent(c, d, &seg)
+	c.hold(seg)
+	c.echoed(d, &seg)
+	e.sent(s, &seg)
 	if seg.Ack >= 0 {
-		c.acknowledge(d.Other(), &seg)
+		c.acknowledge(d.Other(), &seg, ambiguous)
+	}
+	if seg.Kind.Again() && seg.Kind != Repair {
+		e.resend(&seg, int64(c.Forgotten+len(c.Segments)-1))
 	}
 	if tell != nil {
 		tell(c)
 	}
-	if p.Flags&packet.SYN == 0 || seg.Len > 0 {
-		c.read(p, d, &seg)
-	}
-	c.end(p, d, &seg)
+	c.read(p, d, &seg)
+	c.end(d, &seg)
 }
 
 // An end is what is known of one sender, beyond what Side tells.
 type end struct {
+	seen    bool   // a packet of its own was captured
 	known   bool   // zero is known
-	syn     bool   // from its SYN
-	noScale bool   // its SYN offered no window scale
+	begun   bool   // zero is where its bytes begin: a SYN or its answer said so
+	syn     bool   // its own SYN was seen
+	offered int8   // the window scale of its SYN; -1 is none
 	zero    uint32 // the sequence number of offset 0
-
-	recent    [16]print // of its last packets, to know those captured twice
-	next      int
-	ambiguous bool // the last packet has the IP-ID of an earlier one, too far apart
+	id      uint16 // the IP-ID of its last packet
 
 	lastSent  int64 // when it last sent bytes, or sent some again
 	lastSeen  int64 // when it last sent anything
-	advanced  int64 // when an ACK last said that more had arrived
-	ackWindow int32 // the window that it offered last
+	armed     int64 // since when its retransmission timer has been running, as Linux runs it
+	ackWindow int32 // the window that it offered last; -1 if it is not known
 	dupACKs   int   // ACKs like the one before, that the other side has sent to it
-	sacked    int64 // the highest offset that was SACKed to it
+	sacked    int64 // the highest offset from which on something was SACKed to it
+	repair    repair
+	resent    []resent
 	timed     timed
 	rtt       estimate
+	stamp     stamp
 
 	stream stream
-}
-
-// A timed is a segment whose ACK is being waited for, to take a sample of the RTT.
-type timed struct {
-	end int64
-	at  int64
 }
 
 // place makes offsets of sequence numbers.
@@ -76,31 +82,36 @@ func (c *Conn) place(p *packet.Packet, d Dir) Segment {
 		At: p.At, Packet: int32(p.Number), ID: p.ID, Len: int32(p.PayloadLen()), Dir: d, Flags: p.Flags, Ack: -1, Window: -1,
 		TSval: p.Options.TSval, TSecr: p.Options.TSecr, NoTS: !p.Options.Timestamps, Pieces: 1,
 	}
-	syn := p.Flags&packet.SYN != 0
-	if syn && (!e.known || !e.syn) {
-		e.known, e.syn, e.zero = true, true, p.Seq+1
+	seq := p.Seq
+	if p.Flags&packet.SYN != 0 {
+		seq++ // data in a SYN stands behind it
+		c.begin(d, seq)
 	}
 	if !e.known {
-		e.known, e.zero = true, p.Seq
-	}
-	seq := p.Seq
-	if syn {
-		seq++ // data in a SYN stands behind it
+		e.known, e.zero = true, seq
 	}
 	seg.Seq = offset(seq, e.zero, s.Next)
-	if p.Flags&packet.ACK != 0 {
-		o, other := &c.ends[d.Other()], &c.Sides[d.Other()]
-		if !o.known {
-			o.known, o.zero = true, p.Ack
-		}
-		seg.Ack = max(0, offset(p.Ack, o.zero, max(other.Next, other.Acked)))
-		seg.Window = c.scaled(p, d)
+	if !e.seen && !e.begun {
+		s.Next = seg.Seq // the capture starts in the middle
 	}
-	if n := int(seg.Len); n > c.segmentSize(d) {
-		size := c.segmentSize(d)
+	if p.Flags&packet.ACK != 0 {
+		seg.Ack = c.placeACK(p, d)
+		seg.Window = c.window(p, d)
+	}
+	if n, size := int(seg.Len), c.segmentSize(d); n > size {
 		seg.Pieces = uint8(min((n+size-1)/size, 255))
 	}
 	return seg
+}
+
+// placeACK makes an offset of an acknowledgment number.
+func (c *Conn) placeACK(p *packet.Packet, d Dir) int64 {
+	o, other := &c.ends[d.Other()], &c.Sides[d.Other()]
+	if !o.known {
+		// The ACK of a SYN tells where the bytes begin.
+		o.known, o.zero, o.begun = true, p.Ack, p.Flags&packet.SYN != 0
+	}
+	return max(0, offset(p.Ack, o.zero, max(other.Next, other.Acked)))
 }
 
 // offset is the offset of a sequence number that is nearest to a known one: they
@@ -109,51 +120,22 @@ func offset(seq, zero uint32, near int64) int64 {
 	return near + int64(int32(seq-zero-uint32(near)))
 }
 
-// scaled is the window that a segment offers in bytes, -1 if its scale is unknown:
+// window is the window that a segment offers in bytes, -1 if its scale is unknown:
 // "the window field in a segment where the SYN bit is set … MUST NOT be scaled"
-// (RFC 7323 §2.2), and in a RST it means nothing.
-func (c *Conn) scaled(p *packet.Packet, d Dir) int32 {
+// (RFC 7323 §2.2). In a RST it means nothing, and 0 is nothing by any scale.
+func (c *Conn) window(p *packet.Packet, d Dir) int32 {
 	scale := c.Sides[d].WindowScale
 	switch {
 	case p.Flags&packet.RST != 0:
 		return -1
-	case p.Flags&packet.SYN != 0:
+	case p.Flags&packet.SYN != 0 && p.Window == 0:
+		return -1
+	case p.Flags&packet.SYN != 0 || p.Window == 0:
 		return int32(p.Window)
-	case scale < 0 || c.Sides[d.Other()].WindowScale < 0:
+	case scale < 0:
 		return -1
 	}
 	return int32(p.Window) << scale
-}
-
-// open takes in a SYN or a SYN-ACK.
-func (c *Conn) open(p *packet.Packet, d Dir, seg *Segment) {
-	s, o := &c.Sides[d], &c.Opening
-	s.MSS = int(p.Options.MSS)
-	if s.MSS == 0 {
-		s.MSS = 536 // RFC 9293 §3.7.1
-	}
-	s.WindowScale = max(0, int(min(p.Options.WindowScale, 14)))
-	s.SACK, s.Timestamps = p.Options.SACKPermitted, p.Options.Timestamps
-	if p.Flags&packet.ACK == 0 {
-		if o.FirstSYN == 0 {
-			o.FirstSYN = p.At
-		}
-		o.SYN = p.At
-		o.SYNs = append(o.SYNs, seg.Packet)
-		o.FastOpen = o.FastOpen || seg.Len > 0
-		c.ends[d].noScale = p.Options.WindowScale < 0
-		return
-	}
-	if p.Options.WindowScale < 0 || c.ends[d.Other()].noScale { // "it MUST be sent by both": RFC 7323 §2.2
-		s.WindowScale, c.Sides[d.Other()].WindowScale = 0, max(0, min(0, c.Sides[d.Other()].WindowScale))
-	}
-	if len(o.SYNACKs) == 0 || o.ACK == 0 {
-		o.SYNACK = p.At
-	}
-	o.SYNACKs = append(o.SYNACKs, seg.Packet)
-	if o.SYN != 0 && len(o.SYNs) == 1 && len(o.SYNACKs) == 1 {
-		c.sample(Up, p.At-o.SYN)
-	}
 }
 
 // blocks keeps a segment's SACK blocks, as offsets of the other side's stream.
@@ -167,67 +149,40 @@ func (c *Conn) blocks(p *packet.Packet, seg *Segment) {
 		from, to := offset(b[0], o.zero, seg.Ack), offset(b[1], o.zero, seg.Ack)
 		c.SACKs = append(c.SACKs, Block{from, max(from, to)})
 	}
-	first := c.SACKs[seg.SACKs]
-	seg.DSACK = first.To <= seg.Ack
-	if seg.NumSACK > 1 {
-		second := c.SACKs[seg.SACKs+1]
-		seg.DSACK = seg.DSACK || first.From >= second.From && first.To <= second.To
-	}
+	seg.DSACK = duplicate(c.SACKs[seg.SACKs:], seg.Ack)
 }
 
-// end takes in FIN and RST.
-func (c *Conn) end(p *packet.Packet, d Dir, seg *Segment) {
-	s, cl := &c.Sides[d], &c.Closing
-	if p.Flags&(packet.FIN|packet.RST) == 0 {
+// duplicate says whether the first block tells of bytes that arrived twice: those
+// below the cumulative ACK, or inside the second block (RFC 2883 §4).
+func duplicate(blocks []Block, ack int64) bool {
+	first := blocks[0]
+	if first.To <= ack {
+		return true
+	}
+	return len(blocks) > 1 && first.From >= blocks[1].From && first.To <= blocks[1].To
+}
+
+// sent takes in that a segment was sent.
+func (e *end) sent(s *Side, seg *Segment) {
+	e.lastSeen = seg.At
+	if seg.Ack >= 0 {
+		e.ackWindow = seg.Window
+	}
+	if seg.Len == 0 && !seg.Kind.Again() {
 		return
 	}
-	if !cl.Seen {
-		cl.Seen, cl.By, cl.Reset = true, d, p.Flags&packet.RST != 0
+	if s.Next <= s.Acked || seg.Kind.Again() {
+		e.armed = seg.At
 	}
-	if p.Flags&packet.RST != 0 {
-		if s.RST == 0 {
-			s.RST = p.At
+	e.lastSent = seg.At
+	switch {
+	case seg.End() > s.Next:
+		s.Bytes += seg.End() - max(s.Next, seg.Seq)
+		s.Next = seg.End()
+		if e.timed.at == 0 && s.Next > s.Acked {
+			e.timed = timed{s.Next, seg.At}
 		}
-		cl.TimeWait = false
-		c.over(d, p.At, ByRST)
-		c.over(d.Other(), p.At, ByRST)
-		return
-	}
-	if s.FIN == 0 {
-		s.FIN = p.At
-		c.ends[d].stream.fin, c.ends[d].stream.finAt = seg.End(), p.At
-	}
-	cl.TimeWait = c.Sides[Up].FIN != 0 && c.Sides[Down].FIN != 0 && !cl.Reset
-	c.finish1(d, p.At)
-}
-
-// over tells the Sink that a direction has ended.
-func (c *Conn) over(d Dir, at int64, how How) {
-	if c.ended[d] {
-		return
-	}
-	c.ended[d] = true
-	c.ends[d].stream.drop()
-	if c.sink != nil {
-		c.sink.End(d, at, how)
-	}
-}
-
-// finish1 ends a direction whose FIN was seen and whose bytes were all read.
-func (c *Conn) finish1(d Dir, at int64) {
-	if st := &c.ends[d].stream; c.Sides[d].FIN != 0 && st.edge >= st.fin {
-		c.over(d, at, ByFIN)
-	}
-}
-
-// finish ends both directions: nothing more will come.
-func (c *Conn) finish() {
-	for d := Up; d <= Down; d++ {
-		c.flush(d)
-		how := Open
-		if c.Sides[d].FIN != 0 {
-			how = ByFIN
-		}
-		c.over(d, c.Last, how)
+	case seg.Kind.Again():
+		e.timed = timed{} // whose ACK comes, nobody can say: Karn's algorithm, RFC 6298 §3
 	}
 }
