@@ -87,7 +87,6 @@ func (h *tlsHalf) readHeader(c chunk) chunk {
 	if len(h.buf) == 0 {
 		h.where, h.pieces = stretch{}, h.pieces[:0]
 	}
-	before := c
 	h.add(c.first(n))
 	c = c.behind(n)
 	if len(h.buf) < recordHeader {
@@ -95,7 +94,7 @@ func (h *tlsHalf) readHeader(c chunk) chunk {
 	}
 	if !isTLS(h.buf) {
 		h.lose()
-		return before
+		return c
 	}
 	h.begun = true
 	h.left, h.holed = h.length(), false

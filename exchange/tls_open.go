@@ -234,17 +234,16 @@ func (t *tlsReader) unread(h *tlsHalf) {
 // holed handles a record of which a part is not in the capture. What was in it was
 // data, except in TLS 1.3 perhaps, where a small one may be a ticket.
 func (t *tlsReader) holed(h *tlsHalf) {
-	const surely = 600 // octets: larger than a ticket, but for those with a client's certificate
 	h.key.seq++
 	h.skipped = true
 	if h.key.v13 && h.stage != stageTraffic {
 		h.message.broken = true
 		return
 	}
-	n := int64(max(0, h.length()-h.key.overhead()))
-	if h.key.v13 && h.length() < surely {
-		n = -1
+	if h.key.v13 {
+		h.message = tlsMessages{}
 	}
+	n := h.key.inRecords(int64(recordHeader+h.length()), 1)
 	t.reader().missing(h.dir, h.where.hole(n))
 }
 

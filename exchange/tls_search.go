@@ -84,8 +84,8 @@ func (h *tlsHalf) searchIn(c chunk) {
 			h.giveUpSearch()
 			return
 		}
-		if skipped, ok := h.opens(b[:size]); ok {
-			h.found(skipped)
+		if key, seq, ok := h.opens(b[:size]); ok {
+			h.found(key, seq)
 			return
 		}
 		s.scanned++
@@ -96,35 +96,61 @@ func (h *tlsHalf) searchIn(c chunk) {
 	}
 }
 
-// opens says whether b is a record of the direction, and how many before it are
-// missing.
-func (h *tlsHalf) opens(b []byte) (skipped int, ok bool) {
-	for skipped := range maxSkippedRecords + 1 {
-		if kind, plain := h.key.open(b, h.key.seq+uint64(skipped)); kind != 0 && plain != nil {
-			return skipped, true
+// opens says whether b is a record of the direction, with which key and number.
+func (h *tlsHalf) opens(b []byte) (key *tlsKey, seq uint64, ok bool) {
+	keys := []*tlsKey{h.key}
+	switch {
+	case h.key.v13 && h.stage == stageTraffic:
+		keys = append(keys, h.key.next()) // a KeyUpdate may be among what is missing
+	case h.key.v13:
+		keys = append(keys, h.t.keyOf(stageTraffic, h.dir))
+	}
+	for _, k := range keys {
+		if k == nil {
+			continue
+		}
+		for seq := k.seq; seq <= k.seq+maxSkippedRecords; seq++ {
+			if kind, plain := k.open(b, seq); kind != 0 && plain != nil {
+				return k, seq, true
+			}
 		}
 	}
-	return 0, false
+	return nil, 0, false
 }
 
 // found goes on with the record at which the search has arrived.
-func (h *tlsHalf) found(skipped int) {
+func (h *tlsHalf) found(key *tlsKey, seq uint64) {
 	s := h.search
 	chunks := s.held.take(s.scanned)
 	h.search, h.astray, h.skipped = nil, false, true
-	h.key.seq += uint64(skipped)
 	first := chunks[0]
-	if !h.key.v13 || h.stage == stageTraffic {
-		lost := hole{from: s.from, to: first.from, at: first.at, packet: first.packet}
-		lost.n = lost.to - lost.from - int64(skipped*(recordHeader+h.key.overhead()))
-		if lost.n < 0 {
-			lost.n = -1
+	if !key.v13 || h.stage == stageTraffic {
+		lost := hole{from: s.from, to: first.from, n: -1, at: first.at, packet: first.packet}
+		if key == h.key {
+			lost.n = key.inRecords(lost.to-lost.from, int64(seq-key.seq))
 		}
 		h.t.reader().missing(h.dir, lost)
-	} else {
-		h.message.broken = true
+	} else if key != h.key {
+		h.stage = stageTraffic
+	}
+	h.key, key.seq = key, seq
+	if h.stage == stageTraffic {
+		h.message = tlsMessages{} // what is in clear from here begins with a message
 	}
 	for _, c := range chunks {
 		h.data(c)
 	}
 }
+
+// inRecords is how many bytes of data were in so many records that took n octets
+// together, -1 if that is not known.
+func (k *tlsKey) inRecords(n, records int64) int64 {
+	if records == 0 || k.v13 && n < records*maxTicketRecord {
+		return -1
+	}
+	return max(-1, n-records*int64(recordHeader+k.overhead()))
+}
+
+// maxTicketRecord is what a record of TLS 1.3 must be longer than to be taken for data
+// without being read: tickets are shorter, but for those with a client's certificate.
+const maxTicketRecord = 600

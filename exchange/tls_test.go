@@ -60,8 +60,8 @@ var selfSigned = sync.OnceValue(func() tls.Certificate {
 // A tlsCase is a way of speaking TLS.
 type tlsCase struct {
 	name    string
-	client  tls.Config
-	server  tls.Config
+	client  *tls.Config // nil for the zero value, as server
+	server  *tls.Config
 	version string
 	suite   string // as a part of the name
 	check   func(*TLS) bool
@@ -75,21 +75,27 @@ var tlsCases = []tlsCase{
 	{name: "1.2 resumed", client: with12(tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256), version: "TLS 1.2", again: true,
 		check: func(i *TLS) bool { return i.Resumed }},
 	{name: "1.2 client certificate", client: with12(tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256), version: "TLS 1.2",
-		server: tls.Config{ClientAuth: tls.RequireAnyClientCert}},
+		server: &tls.Config{ClientAuth: tls.RequireAnyClientCert}},
 	{name: "1.3", version: "TLS 1.3", suite: "TLS_"},
 	{name: "1.3 resumed", version: "TLS 1.3", again: true, check: func(i *TLS) bool { return i.Resumed }},
-	{name: "1.3 client certificate", version: "TLS 1.3", server: tls.Config{ClientAuth: tls.RequireAnyClientCert}},
-	{name: "1.3 HelloRetryRequest", version: "TLS 1.3", server: tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP521}},
+	{name: "1.3 client certificate", version: "TLS 1.3", server: &tls.Config{ClientAuth: tls.RequireAnyClientCert}},
+	{name: "1.3 HelloRetryRequest", version: "TLS 1.3", server: &tls.Config{CurvePreferences: []tls.CurveID{tls.CurveP521}},
 		check: func(i *TLS) bool { return i.Retried }},
 }
 
-func with12(suite uint16) tls.Config {
-	return tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
+func with12(suite uint16) *tls.Config {
+	return &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
 }
 
 // configs are the case's, complete.
 func (c *tlsCase) configs(log io.Writer, protocols ...string) (client, server *tls.Config) {
 	client, server = c.client.Clone(), c.server.Clone()
+	if client == nil {
+		client = new(tls.Config)
+	}
+	if server == nil {
+		server = new(tls.Config)
+	}
 	client.InsecureSkipVerify, client.ServerName, client.KeyLogWriter = true, "site.example", log
 	client.Certificates, server.Certificates = []tls.Certificate{selfSigned()}, []tls.Certificate{selfSigned()}
 	client.NextProtos, server.NextProtos = protocols, protocols
