@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/lingerhttp/linger/cause"
 	"github.com/lingerhttp/linger/grade"
 	"github.com/lingerhttp/linger/lab"
 	"github.com/lingerhttp/linger/timeline"
@@ -28,6 +31,7 @@ type gradeFlags struct {
 	keep      string
 	from      string
 	atOnce    int
+	remedies  int
 }
 
 func newGradeFlags() *gradeFlags {
@@ -42,6 +46,7 @@ func newGradeFlags() *gradeFlags {
 	f.fs.BoolVar(&f.json, "json", false, "print the result as JSON")
 	f.fs.StringVar(&f.keep, "keep", "", "write facts and packets of each scenario into `DIR`")
 	f.fs.StringVar(&f.from, "from", "", "judge by the facts in `DIR`, and play nothing")
+	f.fs.IntVar(&f.remedies, "remedies", 10, "play up to `N` scenarios again with each remedy, to see what it saves")
 	f.fs.IntVar(&f.atOnce, "at-once", 0, "play `N` scenarios at once (default 2)")
 	return f
 }
@@ -119,33 +124,70 @@ func (f *gradeFlags) choose() ([]grade.Scenario, error) {
 
 // A graded is all that grading found.
 type graded struct {
-	Scenarios int                     `json:"scenarios"`
-	Failed    []string                `json:"failed,omitempty"`
-	Late      []int                   `json:"late,omitempty"`  // scenarios whose last run was late, too
-	Again     []int                   `json:"again,omitempty"` // scenarios that were played more than once
-	Scores    map[string]*grade.Score `json:"scores"`
+	Scenarios int                      `json:"scenarios"`
+	Failed    []string                 `json:"failed,omitempty"`
+	Late      []string                 `json:"late,omitempty"`  // scenarios whose last run was late, too
+	Again     []string                 `json:"again,omitempty"` // scenarios that were played more than once
+	Scores    map[string]*grade.Score  `json:"scores"`
+	Savings   map[string][]grade.Saved `json:"savings,omitempty"`
+
+	known  map[int]*judged
+	trials map[grade.End][]grade.Trial
+}
+
+// A judged is what the trials of remedies need of a scenario as it was.
+type judged struct {
+	truth     []*grade.Judged
+	explained map[grade.End][]*cause.Explained
 }
 
 func (f *gradeFlags) run(ctx context.Context, e *env, scenarios []grade.Scenario, ends []grade.End) error {
-	g := &graded{Scores: make(map[string]*grade.Score)}
+	g := &graded{
+		Scores: make(map[string]*grade.Score), Savings: make(map[string][]grade.Saved),
+		known: make(map[int]*judged), trials: make(map[grade.End][]grade.Trial),
+	}
 	stage := grade.Stage{AtOnce: f.atOnce, Keep: f.keep, From: f.from}
+	cases := grade.Cases(scenarios, f.remedies)
+	for _, c := range cases {
+		g.known[c.Scenario.Number] = nil // to be kept
+	}
 	stage.Each(ctx, scenarios, func(s grade.Scenario, facts *grade.Facts, err error) {
-		if e.live && f.from == "" {
-			fmt.Fprintf(e.stderr, "%v\n", &s)
-		}
-		if err != nil {
+		f.progress(e, s.String())
+		if err := g.add(s, facts, err, ends); err != nil {
 			g.Failed = append(g.Failed, fmt.Sprintf("scenario %d: %v", s.Number, err))
-			return
+		} else if f.scenario > 0 && !f.json {
+			f.tell(e, g, facts, ends)
 		}
-		g.add(facts, ends, func(end grade.End, truth []*grade.Judged, explained []*timeline.Exchange) {
-			if f.scenario > 0 && !f.json {
-				printSides(e.stdout, facts, end, truth, explained)
-			}
-		})
+	})
+	stage.Again(ctx, cases, func(c grade.Case, facts *grade.Facts, err error) {
+		f.progress(e, fmt.Sprintf("%s: %v", grade.RemedyName(c.Remedy), &c.Scenario))
+		if !(f.from != "" && errors.Is(err, fs.ErrNotExist)) {
+			g.try(c, facts, err, ends)
+		}
 	})
 	if ctx.Err() != nil {
-		return errReported
+		return errReported // it was interrupted, and whoever did it knows
 	}
+	g.sum(ends)
+	return f.print(e, g, ends)
+}
+
+// progress tells who waits what is being played.
+func (f *gradeFlags) progress(e *env, text string) {
+	if e.live && f.from == "" {
+		fmt.Fprintln(e.stderr, text)
+	}
+}
+
+// tell prints what is true and what is said of one scenario.
+func (f *gradeFlags) tell(e *env, g *graded, facts *grade.Facts, ends []grade.End) {
+	known := g.known[facts.Scenario.Number]
+	for _, end := range ends {
+		printSides(e.stdout, facts, end, known.truth, timelines(known.explained[end]))
+	}
+}
+
+func (f *gradeFlags) print(e *env, g *graded, ends []grade.End) error {
 	if f.json {
 		enc := json.NewEncoder(e.stdout)
 		enc.SetIndent("", "  ")
@@ -159,31 +201,68 @@ func (f *gradeFlags) run(ctx context.Context, e *env, scenarios []grade.Scenario
 }
 
 // add judges what is said of one scenario, for each end.
-func (g *graded) add(f *grade.Facts, ends []grade.End, tell func(grade.End, []*grade.Judged, []*timeline.Exchange)) {
+func (g *graded) add(s grade.Scenario, f *grade.Facts, err error, ends []grade.End) error {
+	if err != nil {
+		return err
+	}
 	g.Scenarios++
-	if f.Runs > 1 {
-		g.Again = append(g.Again, f.Scenario.Number)
-	}
-	if f.Certificate.Late {
-		g.Late = append(g.Late, f.Scenario.Number)
-	}
-	truth := grade.Truth(f)
+	g.certify(strconv.Itoa(s.Number), f)
+	known := &judged{grade.Truth(f), make(map[grade.End][]*cause.Explained)}
 	for _, end := range ends {
-		explained, err := f.Explained(end)
-		if err != nil {
-			g.Failed = append(g.Failed, fmt.Sprintf("scenario %d: %v", f.Scenario.Number, err))
-			continue
-		}
-		var said []*timeline.Exchange
-		for _, x := range explained {
-			said = append(said, x.Timeline)
+		if known.explained[end], err = f.Explained(end); err != nil {
+			return err
 		}
 		score := g.Scores[end.String()]
 		if score == nil {
 			score = new(grade.Score)
 			g.Scores[end.String()] = score
 		}
-		score.Grade(f.Scenario.Number, truth, said)
-		tell(end, truth, said)
+		score.Grade(s.Number, known.truth, timelines(known.explained[end]))
 	}
+	g.known[s.Number] = known
+	return nil
+}
+
+// certify notes how exact a run was.
+func (g *graded) certify(name string, f *grade.Facts) {
+	if f.Runs > 1 {
+		g.Again = append(g.Again, name)
+	}
+	if f.Certificate.Late {
+		g.Late = append(g.Late, name)
+	}
+}
+
+// try compares a scenario that was played again with a remedy.
+func (g *graded) try(c grade.Case, f *grade.Facts, err error, ends []grade.End) {
+	name := fmt.Sprintf("%d with %s", c.Scenario.Number, grade.RemedyName(c.Remedy))
+	known := g.known[c.Scenario.Number]
+	if err != nil || known == nil {
+		g.Failed = append(g.Failed, fmt.Sprintf("scenario %s: %v", name, err))
+		return
+	}
+	g.certify(name, f)
+	after := grade.Truth(f)
+	for _, end := range ends {
+		g.trials[end] = append(g.trials[end], grade.Trials(c.Remedy, c.Scenario.Number, known.truth, after, known.explained[end])...)
+	}
+}
+
+// sum sums up the trials.
+func (g *graded) sum(ends []grade.End) {
+	for _, end := range ends {
+		for _, r := range grade.Remedies() {
+			if s := grade.SumTrials(r, g.trials[end]); s.Exchanges > 0 {
+				g.Savings[end.String()] = append(g.Savings[end.String()], s)
+			}
+		}
+	}
+}
+
+func timelines(all []*cause.Explained) []*timeline.Exchange {
+	var each []*timeline.Exchange
+	for _, x := range all {
+		each = append(each, x.Timeline)
+	}
+	return each
 }

@@ -13,11 +13,11 @@ import (
 func printGraded(w io.Writer, g *graded, ends []grade.End) {
 	fmt.Fprintf(w, "%d scenarios", g.Scenarios)
 	if len(g.Again) > 0 {
-		fmt.Fprintf(w, ", played again because the link was late: %v", g.Again)
+		fmt.Fprintf(w, ", played again because the link was late: %s", strings.Join(g.Again, ", "))
 	}
 	fmt.Fprintln(w)
 	if len(g.Late) > 0 {
-		fmt.Fprintf(w, "late in every run: %v\n", g.Late)
+		fmt.Fprintf(w, "late in every run: %s\n", strings.Join(g.Late, ", "))
 	}
 	for _, f := range g.Failed {
 		fmt.Fprintf(w, "failed: %s\n", f)
@@ -25,6 +25,7 @@ func printGraded(w io.Writer, g *graded, ends []grade.End) {
 	for _, end := range ends {
 		if s := g.Scores[end.String()]; s != nil {
 			printScore(w, end, s)
+			printSavings(w, g.Savings[end.String()])
 		}
 	}
 }
@@ -128,6 +129,20 @@ func printWorst(w io.Writer, s *grade.Score) {
 		}
 		fmt.Fprintf(w, "scenario %3d exchange %2d (%s #%d): %8.1f of %8.1f ms wrong; %s taken for %v\n",
 			m.Scenario, m.Exchange, m.Conn, m.Nth, millis(m.Wrong), millis(m.Of), truth, m.Said)
+	}
+}
+
+// printSavings prints what remedies save. Errors are in percent of an exchange's time.
+func printSavings(w io.Writer, all []grade.Saved) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%-17s %9s %9s %12s %12s %8s %8s   %s\n", "remedy", "scenarios", "exchanges",
+		"predicted ms", "measured ms", "median %", "p90 %", "of those that save over 5 %: number, median, p90, wrong sign")
+	for _, s := range all {
+		fmt.Fprintf(w, "%-17s %9d %9d %12.1f %12.1f %8.1f %8.1f   %6d %6.1f %6.1f %4d\n", s.Remedy, s.Scenarios, s.Exchanges,
+			millis(s.Predicted), millis(s.Measured), 100*s.MedianError, 100*s.P90Error,
+			s.Much, 100*s.MuchMedianError, 100*s.MuchP90Error, s.Wrong)
 	}
 }
 
