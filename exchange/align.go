@@ -27,8 +27,8 @@ const (
 // sequences as biologists do it (Needleman and Wunsch 1970), from both ends, so that
 // it is seen how much worse the second best is.
 func align(requests, responses []*part, t tail) []found {
-	const most = 4096
-	requests = requests[:min(len(requests), most)]
+	const most = 1024 // that are without a response, before as many are looked at in vain
+	requests = requests[:min(len(requests), len(responses)+most)]
 	a := newAlignment(requests, responses, t)
 	a.fillForward()
 	a.fillBackward()

@@ -251,23 +251,27 @@ func (h *half) stepPeek(c chunk) int {
 	return 1
 }
 
-// stepChunks takes the rest of a chunk, or one byte of what is between chunks.
+// stepChunks takes the rest of a chunk, or what stands between chunks. The latter it
+// hands over byte by byte: so a fault is at the same byte, however the stream is cut.
 func (h *half) stepChunks(c chunk) int {
 	n := int(min(h.chunks.Remaining(), int64(len(c.b))))
+	h.chunks.Skip(int64(n))
+	var err error
+	for n < len(c.b) && err == nil && !h.chunks.Done() && h.chunks.Remaining() == 0 {
+		if _, _, err = h.chunks.Next(c.b[n : n+1]); err == nil {
+			n++
+		}
+	}
 	if n > 0 {
-		h.chunks.Skip(int64(n))
 		h.take(c.first(n))
-		return n
 	}
-	if _, _, err := h.chunks.Next(c.b[:1]); err != nil {
+	switch {
+	case err != nil:
 		h.breakOff(err.Error())
-		return 0
-	}
-	h.take(c.first(1))
-	if h.chunks.Done() {
+	case h.chunks.Done():
 		h.finish()
 	}
-	return 1
+	return n
 }
 
 // finish ends the message under way: it is complete.

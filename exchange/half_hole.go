@@ -104,8 +104,17 @@ func (h *half) passBetween(m hole) {
 	}
 	h.held.drop()
 	h.last = seen{m.to, m.at, m.packet}
+	h.blame()
 	if m.n < 0 {
 		h.lost.from = -1
+	}
+}
+
+// blame takes what was last seen for a part of the request before, where that is broken
+// and the client sends one at a time.
+func (h *half) blame() {
+	if h.d == flow.Up && h.broken.seen() && h.owner.serial() {
+		h.broken.reach(h.last.to, h.last.at, h.last.packet)
 	}
 }
 

@@ -79,9 +79,7 @@ func (h *half) searchRequest(c chunk) int {
 		h.begin(len(h.held.b) - len(line) + i)
 		return n
 	}
-	if h.broken != nil && h.owner.serial() {
-		h.broken.reach(h.last.to, h.last.at, h.last.packet)
-	}
+	h.blame()
 	h.held.drop()
 	return n
 }

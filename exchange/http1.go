@@ -51,6 +51,8 @@ func (r *http1Reader) end(d flow.Dir, at int64, how flow.How) {
 	switch {
 	case r.next != nil:
 		r.next.end(d, at, how)
+		r.halves[d].done = true
+		r.tellAll()
 		return
 	case r.halves[d].state == waiting:
 		r.waits.end(d, at, how)
@@ -134,7 +136,7 @@ func (r *http1Reader) changeOver(q *pair) bool {
 		r.next = newOpening(place{conn: r.conn, cfg: r.cfg, scheme: "http"}, r.within("in a tunnel to "+q.q.asked.target))
 	case q.r.answer.status != http.StatusSwitchingProtocols:
 		return false
-	case strings.EqualFold(protocol, "h2c") && q.q != nil:
+	case strings.EqualFold(protocol, "h2c") && q.q != nil && q == r.newest():
 		r.goOver(q)
 		return true
 	case strings.HasPrefix(strings.ToUpper(protocol), "TLS/"):

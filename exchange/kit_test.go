@@ -21,12 +21,14 @@ import (
 type script []string
 
 // play returns what was told. It ends with the capture.
-func play(c *flow.Conn, lines script) []*Exchange {
+func play(c *flow.Conn, lines script) []*Exchange { return playWith(c, nil, lines) }
+
+func playWith(c *flow.Conn, cfg *Config, lines script) []*Exchange {
 	var told []*Exchange
 	if c == nil {
 		c = begun()
 	}
-	sink := New(c, nil, func(e *Exchange) { told = append(told, e) })
+	sink := New(c, cfg, func(e *Exchange) { told = append(told, e) })
 	var offset [2]int64
 	var ended [2]bool
 	end := func(d flow.Dir, at int64, how flow.How) {

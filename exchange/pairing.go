@@ -172,7 +172,8 @@ func (r *http1Reader) tellAll() {
 		n++
 	}
 	if n > 0 {
-		r.open = append(r.open[:0:0], r.open[n:]...)
+		clear(r.open[:n])
+		r.open = r.open[n:]
 		r.answered = max(r.answered-n, 0)
 	}
 }
