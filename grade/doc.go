@@ -17,10 +17,11 @@
 // is when it was handed to linger, and ends when its last byte could be read in order
 // by the client. Each instant of it has one cause, in this order:
 //
-//  1. Until its request was written on a connection: queue. But of an exchange that
-//     waited for its own connection to be opened: dns while the name was looked up;
-//     syn-retry from the first SYN until the one departed that was answered;
-//     handshake until the SYN-ACK was there; tls until the client could send.
+//  1. Until its request was written on a connection: queue. But of the first exchange
+//     of a connection, from when that began to be opened, whoever asked for it: dns
+//     while the name was looked up; syn-retry from the first SYN until the one departed
+//     that was answered; handshake until the SYN-ACK was there; tls until the client
+//     could send.
 //
 //  2. The request, from when it was written until its last byte left the link's
 //     queue: what it waited for, by the rules of 5, at the sender's time. Then
@@ -52,8 +53,9 @@
 //     by what the sender knows:
 //
 //     - The window that the receiver offered leaves less than a full segment, and less
-//     than what is written: client, if the client's program was pausing d earlier;
-//     else receive-window.
+//     than what is written: receive-window. While the receiver holds the ACK that opens
+//     it, from the arrival of the last segment that it acknowledges, and for at least
+//     1 ms: client, while the client's program was pausing, else delayed-ack.
 //     - Nagle's algorithm is on, less than a full segment is written, and an earlier
 //     small one is not acknowledged: nagle. While the receiver holds the ACK that it
 //     waits for, from the arrival of that segment until the ACK departs, and for

@@ -134,7 +134,7 @@ func (t *truth) judge(told *Told) *Judged {
 		j.Problem = "not all of it arrived"
 		return j
 	}
-	if j.Nth == 1 && e.In(timeline.Connect) > 0 {
+	if j.Nth == 1 {
 		t.open(j, c)
 	}
 	j.until(request.begin, timeline.Queued)

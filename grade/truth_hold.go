@@ -26,7 +26,7 @@ func (t *truth) hold(j *Judged, m *message, s *segment, from, to, shift int64) {
 		}
 		switch c {
 		case timeline.ReceiveWindow:
-			overlay(j, at, next, shift, c, t.pauses(m))
+			overlay(j, at, next, shift, c, t.unread(m, m.sitting(s, c, small)))
 		default:
 			overlay(j, at, next, shift, c, m.sitting(s, c, small))
 		}
@@ -134,16 +134,27 @@ func (w *way) again(at int64) bool {
 	return false
 }
 
-// pauses are when the client's program did not read, as the server's window
-// learnt of it.
-func (t *truth) pauses(m *message) []Stretch {
+// unread says of the times in which the receiver held an ACK that would have opened
+// its window which of them its program's pauses are to blame for: it did not read.
+func (t *truth) unread(m *message, held []Stretch) []Stretch {
 	if m.dir == up {
-		return nil
+		return held
 	}
 	var all []Stretch
-	for _, p := range t.facts.Pauses {
-		if t.of[p.Exchange] == m.conn.client {
-			all = append(all, Stretch{From: p.From + t.delay, To: p.To + t.delay, Cause: timeline.Client})
+	for _, h := range held {
+		for _, p := range t.facts.Pauses {
+			from, to := max(p.From, h.From), min(p.To, h.To)
+			if t.of[p.Exchange] != m.conn.client || from >= to {
+				continue
+			}
+			if from > h.From {
+				all = append(all, Stretch{From: h.From, To: from, Cause: h.Cause})
+			}
+			all = append(all, Stretch{From: from, To: to, Cause: timeline.Client})
+			h.From = to
+		}
+		if h.From < h.To {
+			all = append(all, h)
 		}
 	}
 	return all

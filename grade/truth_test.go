@@ -238,7 +238,7 @@ var scenes = map[string]struct {
 		p.send(81, 0, segmentOf{from: 100, to: 100, ack: full, window: 540})
 		p.send(130, 0, segmentOf{from: 100, to: 100, ack: full, window: 2000})
 		p.down(150, 151, full, 2*full, 100)
-	}, before + "transfer 1, receive-window 39, client 50, transfer 1"},
+	}, before + "transfer 1, receive-window 20, client 49, receive-window 20, transfer 1"},
 
 	"queueing": {func(p *script) {
 		p.request()
