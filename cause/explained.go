@@ -32,15 +32,15 @@ type Remedy uint8
 
 // The remedies.
 const (
-	NoDelay         Remedy = iota // TCP_NODELAY, at the end that held a segment
-	QuickACK                      // acknowledge at once, at the end that held the ACK
-	KeepConnection                // use one connection again
-	InitialWindow                 // a larger initial congestion window, at the sender
-	ReceiveBuffer                 // a larger receive buffer, at the receiver
-	Multiplex                     // HTTP/2
-	Nearer                        // a server at half the distance
-	MoreConnections               // more at once
-	FewerConnections              // fewer at once
+	NoDelay          Remedy = iota // TCP_NODELAY, at the end that held a segment
+	QuickACK                       // acknowledge at once, at the end that held the ACK
+	KeepConnection                 // use one connection again
+	InitialWindow                  // a larger initial congestion window, at the sender
+	ReceiveBuffer                  // a larger receive buffer, at the receiver
+	Multiplex                      // HTTP/2
+	Nearer                         // a server at half the distance
+	MoreConnections                // more at once
+	FewerConnections               // fewer at once
 	numRemedies
 )
 

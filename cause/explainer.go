@@ -1,6 +1,10 @@
 package cause
 
 import (
+	"net/netip"
+	"slices"
+
+	"github.com/lingerhttp/linger/exchange"
 	"github.com/lingerhttp/linger/flow"
 	"github.com/lingerhttp/linger/packet"
 )
@@ -27,19 +31,192 @@ type Config struct {
 // An Explainer explains the exchanges of a capture while it is read. Its memory is
 // bounded by the connections that are open.
 type Explainer struct {
-	config Config
-	each   func(*Explained)
+	config  Config
+	each    func(*Explained)
+	table   *flow.Table
+	lookups *exchange.Lookups
+	http    exchange.Config
+	conns   map[*flow.Conn]*conn
+	last    *conn // that of the last segment: the next is often of the same
+	paths   map[route]*path
+	pairs   map[[2]netip.Addr]*pair
+	number  int
+}
+
+// A route is what a path belongs to.
+type route struct {
+	client netip.Addr
+	dir    flow.Dir
+}
+
+// A conn is a connection with what its senders did, and its exchanges that are still
+// to be explained.
+type conn struct {
+	*flow.Conn
+	lanes   [2]*lane
+	pair    *pair
+	waiting []*exchange.Exchange
 }
 
 // New begins a capture. Each exchange is told when all that explains it was seen,
 // in the order of that.
-func New(c Config, each func(*Explained)) *Explainer { return &Explainer{config: c, each: each} }
+func New(c Config, each func(*Explained)) *Explainer {
+	e := &Explainer{
+		config: c, each: each, lookups: exchange.NewLookups(),
+		conns: make(map[*flow.Conn]*conn), paths: make(map[route]*path),
+		pairs: make(map[[2]netip.Addr]*pair),
+	}
+	e.http.Keys = new(exchange.KeyLog)
+	e.http.Keys.Add(c.KeyLog)
+	e.table = flow.NewTable(flow.Config{Open: e.open, Segment: e.segment, Close: e.closed})
+	return e
+}
 
 // Secrets adds lines to the key log.
-func (e *Explainer) Secrets(lines []byte) {}
+func (e *Explainer) Secrets(lines []byte) { e.http.Keys.Add(lines) }
+
+// dnsPort is where names are looked up: RFC 1035 §4.2.
+const dnsPort = 53
 
 // Add takes in the capture's next packet.
-func (e *Explainer) Add(p *packet.Packet) {}
+func (e *Explainer) Add(p *packet.Packet) {
+	switch p.Protocol {
+	case packet.ProtocolUDP:
+		if p.Src.Port() == dnsPort || p.Dst.Port() == dnsPort {
+			e.lookups.Add(p)
+		}
+	case packet.ProtocolTCP:
+		if e.wanted(p) {
+			e.table.Add(p)
+		}
+	}
+}
+
+func (e *Explainer) wanted(p *packet.Packet) bool {
+	return len(e.config.Ports) == 0 || slices.Contains(e.config.Ports, p.Src.Port()) || slices.Contains(e.config.Ports, p.Dst.Port())
+}
 
 // Close explains what is still open: the capture has ended.
-func (e *Explainer) Close() {}
+func (e *Explainer) Close() { e.table.Close() }
+
+func (e *Explainer) open(c *flow.Conn) flow.Sink {
+	s := &conn{Conn: c}
+	ends := [2]netip.Addr{c.Client.Addr(), c.Server.Addr()}
+	if e.pairs[ends] == nil {
+		e.pairs[ends] = new(pair)
+	}
+	s.pair = e.pairs[ends]
+	for d := flow.Up; d <= flow.Down; d++ {
+		s.lanes[d] = newLane(c, d, e.path(route{c.Client.Addr(), d}), s.pair)
+	}
+	e.conns[c] = s
+	return exchange.New(c, &e.http, func(x *exchange.Exchange) { e.exchange(s, x) })
+}
+
+func (e *Explainer) path(r route) *path {
+	p := e.paths[r]
+	if p == nil {
+		p = new(path)
+		e.paths[r] = p
+	}
+	return p
+}
+
+// keepSegments is how many segments a connection keeps for what flow may learn of
+// them later.
+const keepSegments = 8192
+
+// segment hands a segment to the lanes of its connection.
+func (e *Explainer) segment(c *flow.Conn) {
+	s := e.last
+	if s == nil || s.Conn != c {
+		s = e.conns[c]
+		e.last = s
+	}
+	seg := &c.Segments[len(c.Segments)-1]
+	s.pair.learn(c)
+	s.lanes[seg.Dir].count(seg)
+	s.calibrate(seg)
+	if seg.Len > 0 && seg.Kind != flow.KeepAlive {
+		s.lanes[seg.Dir].sent(seg, c.Forgotten+len(c.Segments)-1)
+	}
+	if seg.Ack >= 0 {
+		s.lanes[seg.Dir.Other()].acked(seg)
+	}
+	if len(s.waiting) > 0 {
+		e.ready(s)
+	}
+	if !e.config.Keep && len(c.Segments) >= 2*keepSegments {
+		c.Forget(keepSegments)
+	}
+}
+
+// calibrate reads the clocks of both ends off the handshake.
+func (s *conn) calibrate(seg *flow.Segment) {
+	o := &s.Opening
+	switch {
+	case len(o.SYNs) != 1 || len(o.SYNACKs) != 1:
+	case seg.Kind == flow.Handshake && seg.Dir == flow.Down:
+		s.lanes[flow.Down].calibrate(seg, o.SYN)
+	case seg.Packet == o.ACKPacket:
+		s.lanes[flow.Up].calibrate(seg, o.SYNACK)
+	}
+}
+
+// exchange takes in that an exchange has ended, as far as bytes tell.
+func (e *Explainer) exchange(s *conn, x *exchange.Exchange) {
+	if x.Nth == 1 {
+		x.Lookup = e.lookups.For(s.Conn)
+	}
+	s.waiting = append(s.waiting, x)
+	e.ready(s)
+}
+
+// ready explains the exchanges of which all that matters was seen: the response was
+// acknowledged, so that nothing of it is to come again.
+func (e *Explainer) ready(s *conn) {
+	for len(s.waiting) > 0 {
+		x := s.waiting[0]
+		if end := x.Response.End(); end > s.Sides[flow.Down].Acked && s.Last-x.Response.Last < int64(2e9) {
+			return
+		}
+		e.explain(s)
+	}
+}
+
+func (e *Explainer) explain(s *conn) {
+	x := s.waiting[0]
+	s.waiting = s.waiting[1:]
+	out := s.explain(x)
+	e.number++
+	out.Timeline.Number = e.number
+	e.each(out)
+	if x.Stream != 0 {
+		return // others may stand between its bytes, and are still to be told
+	}
+	up, down := s.lanes[flow.Up], s.lanes[flow.Down]
+	next, ok := up.behind(x.Request.End())
+	if !ok {
+		next = s.Last
+	}
+	up.forget(x.Request.End(), next)
+	down.forget(x.Response.End(), next)
+}
+
+// closed explains what is left of a connection that has ended.
+func (e *Explainer) closed(c *flow.Conn) {
+	s := e.conns[c]
+	for len(s.waiting) > 0 {
+		e.explain(s)
+	}
+	if e.config.Closed != nil {
+		e.config.Closed(c)
+	}
+	delete(e.conns, c)
+	if e.last == s {
+		e.last = nil
+	}
+	for _, l := range s.lanes {
+		l.steps, l.acks = nil, nil // the path's log may know the lane for a while
+	}
+}

@@ -1,0 +1,185 @@
+package cause
+
+import (
+	"time"
+
+	"github.com/lingerhttp/linger/exchange"
+	"github.com/lingerhttp/linger/flow"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// explain gives each instant of an exchange its cause:
+//
+//	set up    the lookup, the handshakes, if the exchange is the connection's first
+//	request   from its first byte's departure to its last one's arrival
+//	server    until the response's first byte leaves
+//	response  until its last byte can be read
+func (c *conn) explain(x *exchange.Exchange) *Explained {
+	up, down := c.lanes[flow.Up], c.lanes[flow.Down]
+	up.path.model(c.Last)
+	down.path.model(c.Last)
+	w := &walk{}
+	c.setUp(w, x)
+	w.phase = timeline.Send
+	c.request(w, up, x)
+	w.phase = timeline.Wait
+	c.response(w, down, x)
+	return &Explained{Timeline: c.timeline(x, w), Source: x}
+}
+
+// begins is when a message's first byte left its sender.
+func (l *lane) begins(m *exchange.Message) (int64, bool) {
+	start := m.Start()
+	for i := range l.steps {
+		if s := &l.steps[i]; s.from <= start && s.to > start {
+			return s.image - l.oneWay(), true
+		}
+	}
+	return 0, false
+}
+
+func (c *conn) request(w *walk, l *lane, x *exchange.Exchange) {
+	begin, ok := l.begins(&x.Request)
+	if !ok {
+		if begin = x.Request.First; begin == 0 {
+			return
+		}
+	}
+	if w.at == 0 {
+		w.at = begin
+	}
+	w.to(begin, span{cause: timeline.Client, detail: idle, packets: []int32{x.Request.FirstPacket}, certainty: 0.6, dir: flow.Up})
+	w.message(l, x.Request.Ranges, orderOf(x))
+}
+
+func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
+	if len(x.Response.Ranges) == 0 {
+		return
+	}
+	if w.at == 0 {
+		begin, _ := l.begins(&x.Response)
+		w.at = max(begin, 1)
+	}
+	var ranges []flow.Block
+	for _, m := range x.Interim {
+		ranges = append(ranges, m.Ranges...)
+	}
+	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
+}
+
+// orderOf says what the bytes are that stand before an exchange's own.
+func orderOf(x *exchange.Exchange) order {
+	switch {
+	case x.Stream != 0:
+		return streams
+	case x.Nth == 1:
+		return alone
+	}
+	return pipeline
+}
+
+// quickly is how soon after its connection was opened an exchange must begin for the
+// opening to count as its own, in nanoseconds, or two round trips if these are more:
+// what was opened ahead cost nobody anything.
+const quickly = 20e6
+
+// setUp walks over what had to be done before the connection could carry anything, if
+// the exchange was the first that did.
+func (c *conn) setUp(w *walk, x *exchange.Exchange) {
+	o := &c.Opening
+	begin, ok := c.lanes[flow.Up].begins(&x.Request)
+	if x.Nth != 1 || o.SYN == 0 || !ok {
+		return
+	}
+	toServer := c.lanes[flow.Up].toReceiver()
+	toClient := c.lanes[flow.Down].toReceiver()
+	ready := c.opened()
+	if ready == 0 {
+		ready = o.SYN + toServer
+	}
+	if t := x.Secure; t != nil && t.End != 0 {
+		ready = max(ready, t.End-toClient)
+	}
+	if begin-ready > max(quickly, 2*c.lanes[flow.Up].rtt()) {
+		return
+	}
+	w.phase = timeline.DNS
+	syn := o.FirstSYN - toClient
+	if look := x.Lookup; look != nil {
+		w.at = look.Query - toClient
+		w.to(look.Answer+toClient, span{cause: timeline.NameLookup, packets: []int32{look.QueryPacket, look.AnswerPacket}, certainty: 0.9})
+		w.to(syn, span{cause: timeline.Client, detail: idle, certainty: 0.6})
+	}
+	w.phase = timeline.Connect
+	if w.at == 0 {
+		w.at = syn
+	}
+	c.handshake(w)
+	if t := x.Secure; t != nil && t.Begin != 0 && t.End != 0 {
+		w.to(t.Begin-toClient, span{cause: timeline.Client, detail: idle, certainty: 0.6})
+		w.phase = timeline.TLS
+		w.to(t.End-toClient, span{cause: timeline.TLSHandshake, packets: evidence(t.BeginPacket, t.EndPacket), certainty: 0.95})
+	}
+}
+
+// opened is when the SYN-ACK was at the client: when that acknowledged it, which it
+// does at once, or a trip after it was captured. 0 if neither was seen.
+func (c *conn) opened() int64 {
+	o, toClient := &c.Opening, c.lanes[flow.Down].toReceiver()
+	switch {
+	case o.ACK != 0 && len(o.SYNACKs) <= 1:
+		return o.ACK - toClient
+	case o.SYNACK != 0:
+		return o.SYNACK + toClient
+	}
+	return 0
+}
+
+// handshake walks from the first SYN to the SYN-ACK's arrival at the client: what is
+// more than a round trip with several SYNs is the timeout of the lost ones.
+func (c *conn) handshake(w *walk) {
+	o := &c.Opening
+	toClient := c.lanes[flow.Down].toReceiver()
+	first, done := o.FirstSYN-toClient, c.opened()
+	packets := append(append([]int32(nil), o.SYNs...), o.SYNACKs...)
+	if len(packets) > mostEvidence {
+		packets = packets[:mostEvidence]
+	}
+	if len(o.SYNs) > 1 || len(o.SYNACKs) > 1 {
+		w.to(max(first, done-c.lanes[flow.Up].rtt()), span{cause: timeline.SYNRetry, packets: packets, certainty: 0.95})
+	}
+	w.to(done, span{cause: timeline.Handshake, packets: packets, certainty: 0.99})
+}
+
+// timeline makes the record of a walk.
+func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
+	e := &timeline.Exchange{
+		Method: x.Method, URL: x.URL, Protocol: x.Protocol, Status: x.Status, Nth: x.Nth, Tries: 1, Error: x.Problem,
+		Sent:     timeline.Bytes{Header: x.Request.Head, Body: x.Request.Body},
+		Received: timeline.Bytes{Header: x.Response.Head, Body: x.Response.Body},
+		Conn:     timeline.Conn{Number: c.ID, Local: c.Client, Remote: c.Server},
+	}
+	if x.Secure != nil {
+		e.Conn.TLS = x.Secure.Version + " " + x.Secure.Suite
+	}
+	for _, m := range x.Interim {
+		e.Received.Header += m.Head
+	}
+	start := w.at
+	if len(w.spans) > 0 {
+		start = w.spans[0].start
+	}
+	e.Start = time.Unix(0, start)
+	for _, s := range w.spans {
+		t := timeline.Span{
+			Phase: s.phase, Cause: s.cause, Start: time.Duration(s.start - start), End: time.Duration(s.end - start),
+			Note: s.sentence(), Certainty: float64(s.certainty),
+		}
+		for _, p := range s.packets {
+			t.Evidence = append(t.Evidence, int(p))
+		}
+		e.Spans = append(e.Spans, t)
+	}
+	e.Duration = time.Duration(w.at - start)
+	return e
+}

@@ -1,0 +1,159 @@
+package cause
+
+import (
+	"github.com/lingerhttp/linger/flow"
+	"github.com/lingerhttp/linger/packet"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+const pushed = packet.PSH
+
+// A gap is why a segment did not leave right behind the one before it.
+type gap struct {
+	cause timeline.Cause
+
+	// release is the image of what let it go, if that was an ACK, and packet that ACK;
+	// left is when it left the receiver, and newest the last step that it covers.
+	release, left int64
+	newest        int
+	packet        int32
+
+	fresh     bool // that ACK acknowledged something new
+	update    bool // that ACK opened the window, and acknowledged nothing new
+	certainty float32
+}
+
+// A situation is what a sender's kernel knew when it sent a segment.
+type situation struct {
+	kind    flow.Kind
+	missing bool // the sender's count of its packets says that one before this was lost
+	rtt     int64
+
+	length int64 // of the segment
+	size   int64 // of a full one
+	waited int64 // since the segment before, in images
+	first  bool  // it is the first of the lane, or follows a pause in which all was acknowledged
+	pushed bool  // the segment before ended a write
+	small  bool  // and was smaller than a full one
+
+	regular int // how many in a row have waited as long as the one before
+
+	released bool  // ACKs came right before
+	ack      ack   // the first of them
+	epsilon  int64 // how long before counts as right before
+
+	before, after sender // what was acknowledged, and the window, before those ACKs and after them
+	next          int64  // sent by then
+	outstanding   int64  // the end of the last small segment
+	flight        int64  // the most that was under way at once
+	grown         bool   // flight grew in the last rounds, or has had no chance to
+	lost          bool   // the connection has lost something in this direction
+	widest        int64  // the largest window ever offered
+}
+
+// situation gathers what decide asks for.
+func (l *lane) situation(st *step, s *flow.Segment) situation {
+	epsilon := max(min(2e6, l.rtt()/10), 100_000)
+	release, released := l.releaser(st.image, epsilon)
+	sit := situation{
+		kind: st.kind, missing: st.missing, rtt: l.rtt(), length: st.to - st.from, size: int64(l.conn.SegmentSize(l.dir)),
+		waited: st.image - l.prevImage, first: l.prevImage == 0, pushed: l.prevPushed, small: l.prevSmall, regular: l.regular,
+		released: released, epsilon: epsilon, ack: release,
+		before: sender{l.una, l.edge}, after: sender{l.una, l.edge}, next: l.next, outstanding: l.small,
+		flight: l.flight, lost: l.lost, widest: l.widest,
+		grown: l.noGrowth <= 2*l.flight+2*int64(l.conn.SegmentSize(l.dir)),
+	}
+	if released {
+		sit.before = release.before
+	}
+	return sit
+}
+
+// decide says why a segment left when it did and not before. It is asked for each;
+// what it says of one that left right behind another nobody will hear. The order is
+// that of the kernel's own tests (tcp_write_xmit): window, congestion window, Nagle;
+// what the kernel did not hold back, the application had not written.
+func decide(s situation) gap {
+	g := gap{cause: timeline.Stall, certainty: 0.9, newest: -1}
+	if s.released {
+		g.release, g.left, g.packet, g.newest = s.ack.release, s.ack.left, s.ack.packet, s.ack.newest
+		g.fresh = s.ack.ack > s.before.una
+	}
+	switch {
+	case s.kind.Again() || s.missing && !s.released && s.waited > s.rtt:
+		g.cause, g.certainty = timeline.Loss, 0.95
+		g.release = 0
+	case s.kind == flow.Probe, s.windowShut():
+		g.cause, g.certainty = s.shutBy(), 0.95
+		g.update = s.released && s.ack.ack <= s.before.una
+	case s.heldSmall():
+		g.cause, g.certainty = timeline.Nagle, s.chance()
+	case s.congested():
+		g.cause, g.certainty = timeline.SlowStart, s.chance()
+		if s.lost {
+			g.cause = timeline.Congestion
+		}
+	case s.paced():
+		g.cause, g.certainty = timeline.SlowStart, 0.6
+		if s.lost {
+			g.cause = timeline.Congestion
+		}
+		g.release = 0
+	default:
+		g.release = 0
+	}
+	return g
+}
+
+// chance is how sure it is that the ACK let the segment go: an unrelated write falls
+// into the time right behind it with the chance epsilon/waited.
+func (s *situation) chance() float32 {
+	if s.waited <= 0 {
+		return 0.9
+	}
+	return float32(max(0.5, min(0.99, 1-float64(s.epsilon)/float64(s.waited))))
+}
+
+// windowShut says whether the receiver's window held the segment back until an ACK
+// moved it.
+func (s *situation) windowShut() bool {
+	return s.released && s.before.edge >= 0 && s.after.edge > s.before.edge && s.before.edge-s.next < min(s.size, s.length)
+}
+
+// shutBy says whether the window was shut because the receiving application did not
+// read, or because all of it was too small for the path.
+func (s *situation) shutBy() timeline.Cause {
+	if s.kind == flow.Probe || s.before.edge-s.before.una < s.size && s.widest > 4*s.size {
+		return timeline.Client
+	}
+	return timeline.ReceiveWindow
+}
+
+// heldSmall says whether Nagle's algorithm held a small segment until another small
+// one was acknowledged (Minshall's rule, tcp_minshall_check of Linux), or all was
+// (RFC 9293 §3.7.4).
+func (s *situation) heldSmall() bool {
+	if !s.released || s.length >= s.size || s.outstanding < 0 {
+		return false
+	}
+	return s.outstanding > s.before.una && s.outstanding <= s.after.una
+}
+
+// congested says whether the congestion window let the segment go when an ACK made
+// room in it: as much was under way as ever since it was set, and it grows.
+func (s *situation) congested() bool {
+	if !s.released || s.after.una == s.before.una {
+		return false
+	}
+	if !s.pushed && !s.small {
+		return true // the write before was not at its end
+	}
+	outstanding := s.next - s.before.una
+	return outstanding >= s.size && outstanding >= s.flight-s.size && s.grown
+}
+
+// paced says whether the sender spread its segments itself, as BBR does: it had more to
+// send, and no ACK was the reason that it waited.
+func (s *situation) paced() bool {
+	return !s.small && !s.first && s.next > s.after.una && s.waited < s.rtt/4 && (!s.pushed || s.regular > 2)
+}

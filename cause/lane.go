@@ -1,0 +1,324 @@
+package cause
+
+import (
+	"github.com/lingerhttp/linger/flow"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// A lane is one direction of one connection: what its sender sent, and what let it
+// go. Its times are those at the receiver. A segment's image is when it would have
+// arrived had no queue been in its way; an ACK's release is the earliest image of
+// what it let go: one round trip after it left the receiver.
+type lane struct {
+	conn *flow.Conn
+	dir  flow.Dir
+	path *path
+	pair *pair
+
+	steps   []step
+	dropped int // steps that stood before
+
+	acks []ack // whose release is still to come, in order
+
+	// What the sender knew, when it sent the last step.
+	una   int64 // acknowledged
+	edge  int64 // the window's end; -1 if it is not known
+	next  int64 // sent
+	heard []ack // since the step before, with what was before each
+
+	small      int64 // the end of the last small segment (snd_sml of Linux); -1 if none
+	flight     int64 // the most that was under way at once, since the last loss or pause
+	recover    int64 // until this is acknowledged, losses are repaired; 0: there are none
+	noGrowth   int64 // bytes acknowledged since that grew
+	lost       bool  // something was sent again
+	prevWaited int64 // how long the step before waited for the one before it
+	regular    int   // how many steps in a row have waited about as long as the one before
+	prevImage  int64
+	prevPushed bool
+	prevSmall  bool
+	prevID     uint16
+	skipped    int      // packets that its sender counted between the last two that were captured
+	ackedTo    int64    // what its receiver acknowledged, as captured
+	holed      bool     // the receiver told of a hole
+	ackedStep  int      // absolute: all before have their ackLeft
+	widest     int64    // the largest window that was offered
+	clock      *tsClock // shared where the sender has one for all connections
+}
+
+// A sender is what of a lane an ACK changes.
+type sender struct{ una, edge int64 }
+
+// mostHeard is how many ACKs without a step in between are kept in mind.
+const mostHeard = 64
+
+// A step is one segment with bytes.
+type step struct {
+	from, to int64
+	image    int64
+	at       int64 // when it arrived: seen, or modelled from image
+	ackLeft  int64 // when the first ACK that covers it left the receiver; 0 if none was seen
+	wire     int32 // bytes of the IP packet, of all pieces
+	packet   int32
+	segment  int // its index in the connection, forgotten ones counted
+	kind     flow.Kind
+	lost     bool // it was sent again, and that was needed
+	modelled bool
+	missing  bool // the IP-ID says that a packet between the one before and this was lost
+	gap      gap
+}
+
+// An ack is an acknowledgment that the lane's receiver sent.
+type ack struct {
+	left    int64 // the receiver
+	release int64
+	ack     int64
+	edge    int64 // -1 if the window's scale is unknown
+	window  int64
+	newest  int // the last step that it covers and none before did, absolute; -1 if none
+	before  sender
+	packet  int32
+}
+
+// seen says whether arrivals are seen, and not modelled: the capture is at the receiver.
+func (l *lane) seen() bool {
+	return l.toReceiver()*2 <= l.rtt()/8
+}
+
+// rtt is the smallest round trip between the two ends, and toReceiver the part of it
+// from the place of capture to the lane's receiver, one way.
+func (l *lane) rtt() int64        { return 2 * (l.pair.way[flow.Up] + l.pair.way[flow.Down]) }
+func (l *lane) toReceiver() int64 { return l.pair.way[l.dir] }
+
+// oneWay is how long a bit is on its way from sender to receiver.
+func (l *lane) oneWay() int64 { return l.rtt() / 2 }
+
+func newLane(c *flow.Conn, d flow.Dir, p *path, ends *pair) *lane {
+	return &lane{conn: c, dir: d, path: p, pair: ends, edge: -1, small: -1}
+}
+
+// A pair is how far two hosts are from the place of capture, by the receivers of each
+// direction: the least that any of their connections has seen, one way.
+type pair struct {
+	way    [2]int64
+	clocks [2]*tsClock // of the senders of each direction
+}
+
+func (p *pair) learn(c *flow.Conn) {
+	for d := range p.way {
+		if n := c.ToReceiver(flow.Dir(d)); n > 0 && (p.way[d] == 0 || n < p.way[d]) {
+			p.way[d] = n
+		}
+	}
+}
+
+// headers is what an IP packet has beside its data, in bytes, with TCP's timestamps.
+const headers = 52
+
+// sent takes in a segment with bytes.
+func (l *lane) sent(s *flow.Segment, index int) {
+	st := step{
+		from: s.Seq, to: s.End(), packet: s.Packet, segment: index, kind: s.Kind,
+		wire: s.Len + headers*int32(s.Pieces),
+	}
+	arrived := s.At + l.toReceiver()
+	st.at = arrived
+	early, late := arrived, arrived
+	if l.seen() {
+		st.modelled = true
+		early, late = l.bounds(s, arrived)
+	}
+	l.hear(late + slack)
+	st.image = l.between(early, late)
+	st.missing = l.skipped > 0 && l.seen()
+	st.gap = decide(l.situation(&st, s))
+	if st.gap.cause == timeline.Loss {
+		l.resent(&st)
+	}
+	l.append(st)
+	l.remember(&st, s)
+}
+
+// slack is by how much an image may be early against the release that let it go, in
+// nanoseconds: half the RTT is not exactly one way.
+const slack = 200_000
+
+// count follows the sender's count of its packets, where it has one: Linux counts a
+// connection's in IPv4's identification (ip_select_ident_segs).
+func (l *lane) count(s *flow.Segment) {
+	l.skipped = 0
+	if n := int(s.ID - l.prevID); l.prevID != 0 && s.ID != 0 && n > 1 && n < 64 {
+		l.skipped = n - 1
+	}
+	if s.ID != 0 {
+		l.prevID = s.ID + uint16(s.Pieces) - 1
+	}
+}
+
+// between chooses the image within its bounds: an ACK that came then let it go.
+func (l *lane) between(early, late int64) int64 {
+	for _, a := range l.heard {
+		if a.release >= early && a.release <= late {
+			return a.release
+		}
+	}
+	return early + (late-early)/2
+}
+
+// releaser is the first of the ACKs that the sender heard right before a time.
+func (l *lane) releaser(image, epsilon int64) (ack, bool) {
+	for _, a := range l.heard {
+		if a.release > image-epsilon {
+			return a, true
+		}
+	}
+	return ack{newest: -1}, false
+}
+
+// hear applies the ACKs that the sender has by a time, as images go.
+func (l *lane) hear(until int64) {
+	n := 0
+	for ; n < len(l.acks) && l.acks[n].release <= until; n++ {
+		a := l.acks[n]
+		a.before = sender{l.una, l.edge}
+		if a.ack > l.una {
+			l.noGrowth += a.ack - l.una
+			l.una = a.ack
+			if l.recover > 0 && l.una >= l.recover { // what was under way meanwhile was more than the window
+				l.flight, l.noGrowth, l.recover = 0, 0, 0
+			}
+		}
+		l.edge = max(l.edge, a.edge)
+		if len(l.heard) == mostHeard {
+			l.heard = append(l.heard[:0], l.heard[1:]...)
+		}
+		l.heard = append(l.heard, a)
+	}
+	if n > 0 {
+		l.acks = l.acks[n:]
+	}
+}
+
+// resent notes that bytes went again: those who carried them first were lost.
+func (l *lane) resent(st *step) {
+	l.lost = true
+	l.flight, l.noGrowth, l.recover = 0, 0, max(l.next, l.una+1)
+	if st.kind == flow.Spurious {
+		return
+	}
+	for i := len(l.steps) - 1; i >= 0 && i >= len(l.steps)-4096; i-- {
+		s := &l.steps[i]
+		if s.from < st.to && s.to > st.from && s.from >= st.from {
+			s.lost = true
+		}
+		if s.to <= st.from && s.kind == flow.Data {
+			break
+		}
+	}
+}
+
+func (l *lane) append(st step) {
+	l.path.arrived(l, &st)
+	l.steps = append(l.steps, st)
+}
+
+// remember takes in what the next step must know.
+func (l *lane) remember(st *step, s *flow.Segment) {
+	if idle := st.image - l.prevImage; l.next == l.una && idle > int64(200e6) {
+		l.flight, l.noGrowth = 0, 0 // "restart window": RFC 5681 §4.1
+	}
+	waited := st.image - l.prevImage
+	if apart := waited - l.prevWaited; apart < waited/4+grain/2 && -apart < waited/4+grain/2 {
+		l.regular++
+	} else {
+		l.regular = 0
+	}
+	l.prevWaited = waited
+	l.prevImage = st.image
+	l.heard = l.heard[:0]
+	l.prevPushed = s.Flags&pushed != 0
+	l.prevSmall = int(s.Len)%l.conn.SegmentSize(l.dir) != 0
+	if l.prevSmall {
+		l.small = st.to
+	}
+	l.next = max(l.next, st.to)
+	if f := l.next - l.una; f > l.flight {
+		l.flight, l.noGrowth = f, 0
+	}
+}
+
+// acked takes in an ACK of the lane's receiver.
+func (l *lane) acked(s *flow.Segment) {
+	left := s.At - l.toReceiver()
+	a := ack{left: left, release: left + l.rtt(), ack: s.Ack, edge: -1, packet: s.Packet}
+	if s.Window >= 0 {
+		a.window = int64(s.Window)
+		a.edge = s.Ack + a.window
+		l.widest = max(l.widest, a.window)
+	}
+	a.newest = l.cover(&a)
+	l.progress(s, left)
+	if len(l.acks) > 1<<16 {
+		l.hear(l.acks[len(l.acks)/2].release)
+	}
+	l.acks = append(l.acks, a)
+}
+
+// progress measures the bottleneck by what ACKs say to have come over it, where
+// arrivals are not seen. While there is a hole they do not say that, nor when it is
+// filled.
+func (l *lane) progress(s *flow.Segment, left int64) {
+	fresh := s.Ack - l.ackedTo
+	if fresh <= 0 || l.seen() {
+		l.holed = l.holed || s.NumSACK > 0
+		return
+	}
+	l.ackedTo = s.Ack
+	size := int64(l.conn.SegmentSize(l.dir))
+	if l.holed || s.NumSACK > 0 {
+		l.holed = s.NumSACK > 0
+		l.path.interrupt()
+		return
+	}
+	if newest := l.step(l.ackedStep - 1); newest != nil {
+		l.path.measure(left, newest.image, fresh+(fresh+size-1)/size*headers)
+	}
+}
+
+// cover notes which steps an ACK covers, and returns the newest.
+func (l *lane) cover(a *ack) int {
+	l.ackedStep = max(l.ackedStep, l.dropped)
+	newest := l.ackedStep - 1
+	for ; l.ackedStep-l.dropped < len(l.steps); l.ackedStep++ {
+		s := &l.steps[l.ackedStep-l.dropped]
+		if s.to > a.ack {
+			break
+		}
+		s.ackLeft = a.left
+		newest = l.ackedStep
+	}
+	return newest
+}
+
+// forget drops the steps that lie before an offset of the stream and arrived before a
+// time: no exchange waits for them any more.
+func (l *lane) forget(before, at int64) {
+	n := 0
+	for n < len(l.steps) && l.steps[n].to <= before && l.steps[n].ackLeft != 0 && l.steps[n].at < at {
+		n++
+	}
+	if n < 1024 && n < len(l.steps) {
+		return
+	}
+	l.steps = append(l.steps[:0:0], l.steps[n:]...)
+	l.dropped += n
+}
+
+// behind is when the first step left the sender that brings bytes from an offset on.
+func (l *lane) behind(offset int64) (int64, bool) {
+	for i := range l.steps {
+		if s := &l.steps[i]; s.to > offset {
+			return s.image - l.oneWay(), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,145 @@
+package cause
+
+import (
+	"slices"
+
+	"github.com/lingerhttp/linger/flow"
+)
+
+// pieces are the bytes that a message's reader waits for from a time on, in their
+// order in the stream: those of the message, and those before and between them that
+// had not arrived by then. Of bytes that came more than once, the first that arrived.
+func (l *lane) pieces(ranges []flow.Block, from int64) []piece {
+	end := ranges[len(ranges)-1].To
+	var all []piece
+	edge := ranges[0].From
+	first := l.firstStep(ranges[0].From, from)
+	for i := first; i < len(l.steps); i++ {
+		s := &l.steps[i]
+		if s.from >= end && s.kind == flow.Data {
+			if i > first && s.from > end+1<<22 {
+				break
+			}
+			continue
+		}
+		if s.lost || s.from >= end {
+			continue
+		}
+		edge = min(edge, s.from)
+		all = put(all, piece{from: s.from, to: min(s.to, end), step: s})
+	}
+	l.repairs(all)
+	return split(all, ranges)
+}
+
+// firstStep is the first step that may matter: it brings bytes from an offset on, or
+// arrived after a time, or fills a hole before them.
+func (l *lane) firstStep(offset, from int64) int {
+	i, _ := slices.BinarySearchFunc(l.steps, from, func(s step, at int64) int {
+		if s.image < at-l.rtt() {
+			return -1
+		}
+		return 1
+	})
+	for i > 0 && l.steps[i-1].to > offset {
+		i--
+	}
+	for i > 0 && (l.steps[i-1].at > from || l.steps[i-1].lost) {
+		i--
+	}
+	return i
+}
+
+// put adds a piece in its place, less what is there already.
+func put(all []piece, p piece) []piece {
+	if n := len(all); n == 0 || all[n-1].to <= p.from {
+		return append(all, p)
+	}
+	i, _ := slices.BinarySearchFunc(all, p.from, func(have piece, from int64) int {
+		switch {
+		case have.to <= from:
+			return -1
+		case have.from > from:
+			return 1
+		}
+		return 0
+	})
+	for p.from < p.to {
+		if i == len(all) || all[i].from >= p.to {
+			return slices.Insert(all, i, p)
+		}
+		if p.from < all[i].from {
+			head := p
+			head.to = all[i].from
+			all = slices.Insert(all, i, head)
+			i++
+		}
+		p.from = max(p.from, all[i].to)
+		i++
+	}
+	return all
+}
+
+// repairs notes of the pieces that were lost when they would have arrived: at the
+// receiver when the next one that was behind them did, at the sender when the first
+// copy would have.
+func (l *lane) repairs(all []piece) {
+	for i := range all {
+		p := &all[i]
+		s := p.step
+		switch {
+		case s.kind == flow.Repair:
+			for j := i + 1; j < len(all); j++ {
+				if next := all[j].step; next.at < s.at && next.kind != flow.Repair {
+					p.would = next.at - l.path.serial(next.wire)
+					break
+				}
+			}
+		case s.kind.Again() && !l.seen():
+			p.would = l.firstCopy(s)
+		}
+	}
+}
+
+// firstCopy is when the first copy of a step that was sent again would have arrived.
+func (l *lane) firstCopy(again *step) int64 {
+	for i := range l.steps {
+		s := &l.steps[i]
+		if s == again {
+			break
+		}
+		if s.from < again.to && s.to > again.from {
+			return s.at
+		}
+	}
+	return 0
+}
+
+// split cuts pieces at the bounds of a message's ranges, and says which are its own.
+func split(all []piece, ranges []flow.Block) []piece {
+	var cut []piece
+	for _, p := range all {
+		for _, r := range ranges {
+			if r.To <= p.from {
+				continue
+			}
+			if r.From >= p.to {
+				break
+			}
+			if p.from < r.From {
+				head := p
+				head.to = r.From
+				cut = append(cut, head)
+				p.from = r.From
+			}
+			own := p
+			own.to, own.own = min(p.to, r.To), true
+			cut = append(cut, own)
+			p.from = own.to
+		}
+		if p.from < p.to {
+			cut = append(cut, p)
+		}
+	}
+	return cut
+}
