@@ -144,13 +144,21 @@ func Trials(r cause.Remedy, scenario int, before, after []*Judged, explained []*
 // A Saved is how far the predictions of one remedy hold. Errors are shares of the
 // exchange's time.
 type Saved struct {
-	Remedy                        string
-	Exchanges, Scenarios          int
-	Predicted, Measured           int64 // in all, ns
-	MedianError, P90Error         float64
-	Much                          int // exchanges of which it saves, or would, more than 5 %
-	MuchMedianError, MuchP90Error float64
-	Wrong                         int // of those, with the wrong sign
+	Remedy      string  `json:"remedy"`
+	Scenarios   int     `json:"scenarios"`
+	Exchanges   int     `json:"exchanges"`
+	Predicted   int64   `json:"predicted_ns"` // in all
+	Measured    int64   `json:"measured_ns"`
+	MedianError float64 `json:"median_error"`
+	P90Error    float64 `json:"p90_error"`
+
+	// Much is how many exchanges the remedy saves more than 5 % of, or costs, as it was
+	// predicted or measured; Wrong, for how many of these it does the contrary of what
+	// was predicted.
+	Much            int     `json:"much"`
+	MuchMedianError float64 `json:"much_median_error"`
+	MuchP90Error    float64 `json:"much_p90_error"`
+	Wrong           int     `json:"wrong_sign"`
 }
 
 // much is the share of an exchange's time from which on a saving is one.

@@ -2,6 +2,7 @@ package grade
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -29,11 +30,25 @@ type Score struct {
 
 // A Miss is an exchange with time that was given a wrong cause.
 type Miss struct {
-	Scenario, Exchange int
-	Conn               string
-	Nth                int
-	Wrong, Of          int64
-	True, Said         timeline.Cause // of most of the wrong time
+	Scenario int            `json:"scenario"`
+	Exchange int            `json:"exchange"`
+	Conn     string         `json:"connection"`
+	Nth      int            `json:"nth"`
+	Wrong    int64          `json:"wrong_ns"`
+	Of       int64          `json:"of_ns"`
+	True     int            `json:"-"` // of most of the wrong time, a row of Score.Confusion
+	Said     timeline.Cause `json:"said"`
+}
+
+// TrueWord says what was true of most of the wrong time.
+func (m *Miss) TrueWord() string { return rowWord(m.True) }
+
+// rowWord names a row of a confusion table.
+func rowWord(row int) string {
+	if row == outside {
+		return "after the end"
+	}
+	return timeline.Cause(row).String()
 }
 
 // keptMisses is how many a Score keeps.
@@ -168,7 +183,7 @@ func (s *Score) miss(c *confusion, scenario int, j *Judged) {
 			}
 			m.Wrong += n
 			if n > most {
-				most, m.True, m.Said = n, timeline.Cause(t), timeline.Cause(i)
+				most, m.True, m.Said = n, t, timeline.Cause(i)
 			}
 		}
 	}
@@ -182,10 +197,14 @@ func (s *Score) miss(c *confusion, scenario int, j *Judged) {
 
 // A Mark is how well one cause is told.
 type Mark struct {
-	Cause                 timeline.Cause
-	True, Said, Right     int64
-	Precision, Recall, F1 float64
-	Counts                bool // towards the mean: it has enough of the true time
+	Cause     timeline.Cause `json:"cause"`
+	True      int64          `json:"true_ns"`
+	Said      int64          `json:"said_ns"`
+	Right     int64          `json:"right_ns"` // both
+	Precision float64        `json:"precision"`
+	Recall    float64        `json:"recall"`
+	F1        float64        `json:"f1"`
+	Counts    bool           `json:"counts"` // towards the mean: it has enough of the true time
 }
 
 // enough is the share of the true time from which on a cause counts.
@@ -244,6 +263,33 @@ func (s *Score) Right() float64 {
 		sum += s.Confusion[c][c]
 	}
 	return share(sum, s.Total())
+}
+
+// MarshalJSON writes figures and tables, with words for causes.
+func (s *Score) MarshalJSON() ([]byte, error) {
+	marks, macro := s.Marks()
+	confusion := make(map[string]map[timeline.Cause]int64)
+	for row := range s.Confusion {
+		for said, n := range s.Confusion[row] {
+			if n > 0 && confusion[rowWord(row)] == nil {
+				confusion[rowWord(row)] = make(map[timeline.Cause]int64)
+			}
+			if n > 0 {
+				confusion[rowWord(row)][timeline.Cause(said)] = n
+			}
+		}
+	}
+	before := make(map[timeline.Cause]int64)
+	for c, n := range s.Before {
+		if n > 0 {
+			before[timeline.Cause(c)] = n
+		}
+	}
+	return json.Marshal(map[string]any{
+		"macro_f1": macro, "right": s.Right(), "unknown": s.Unknown(), "graded_ns": s.Total(),
+		"exchanges": s.Exchanges, "matched": s.Matched, "extra": s.Extra, "untold": s.Untold,
+		"sum_errors": s.SumErrors, "causes": marks, "confusion_ns": confusion, "before_ns": before, "worst": s.Worst,
+	})
 }
 
 func share(part, whole int64) float64 {

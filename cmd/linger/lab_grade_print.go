@@ -91,7 +91,7 @@ func printConfusion(w io.Writer, s *grade.Score) {
 	}
 	fmt.Fprintln(w)
 	for t, row := range s.Confusion {
-		name := "(after the end)"
+		name := "after the end"
 		if t < timeline.NumCauses {
 			name = timeline.Cause(t).String()
 		}
@@ -123,12 +123,8 @@ func printWorst(w io.Writer, s *grade.Score) {
 	}
 	fmt.Fprintf(w, "\nworst exchanges, and the mistake of most of the time\n")
 	for _, m := range s.Worst {
-		truth := "(after the end)"
-		if int(m.True) < timeline.NumCauses {
-			truth = m.True.String()
-		}
 		fmt.Fprintf(w, "scenario %3d exchange %2d (%s #%d): %8.1f of %8.1f ms wrong; %s taken for %v\n",
-			m.Scenario, m.Exchange, m.Conn, m.Nth, millis(m.Wrong), millis(m.Of), truth, m.Said)
+			m.Scenario, m.Exchange, m.Conn, m.Nth, millis(m.Wrong), millis(m.Of), m.TrueWord(), m.Said)
 	}
 }
 
