@@ -14,7 +14,7 @@ type source struct {
 }
 
 // sourceSize is how much is read at once: what the caches of a processor hold.
-const sourceSize = 128 << 10
+const sourceSize = 256 << 10
 
 func newSource(r io.Reader) *source {
 	return &source{r: r, buf: make([]byte, sourceSize)}
