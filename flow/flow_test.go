@@ -31,6 +31,7 @@ type heard struct {
 	got [2][]byte
 	end [2]int
 
+	told  [2]bool
 	next  [2]int64
 	wrong string
 }
@@ -56,9 +57,10 @@ func (h *heard) End(d Dir, at int64, how How) {
 
 // advance checks that a direction's bytes come in order, and none after its end.
 func (h *heard) advance(d Dir, offset, n int64) {
-	if h.next[d] == 0 && offset != 0 && h.Opening.SYN == 0 {
+	if !h.told[d] && !h.ends[d].begun {
 		h.next[d] = offset // the capture starts in the middle
 	}
+	h.told[d] = true
 	if n <= 0 || offset != h.next[d] || h.end[d] != 0 {
 		h.wrong = fmt.Sprintf("%v: %d bytes at %d, want at %d; %d ends", d, n, offset, h.next[d], h.end[d])
 	}

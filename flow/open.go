@@ -12,10 +12,10 @@ const handshakes = 64
 // not remember what it answered before.
 func (c *Conn) begin(d Dir, first uint32) {
 	e := &c.ends[d]
-	if e.syn && (first == e.zero || e.stream.started) {
-		return
-	}
 	if e.known && first != e.zero {
+		if e.stream.started {
+			return
+		}
 		c.Sides[d].Next, c.Sides[d].Acked = 0, 0
 	}
 	e.known, e.begun, e.syn, e.zero = true, true, true, first

@@ -42,10 +42,16 @@ type Table struct {
 	opened int
 	held   held
 
-	last   *Conn // of the last packet: the next is often of the same
-	before int64 // when that was captured
+	// recent are connections of the last packets, each in the place that its ports say:
+	// the next packet is often of one of them, and need not be looked up.
+	recent [512]*Conn
+
+	before int64 // when the last packet was captured
 	swept  int64
 }
+
+// place is where a connection stands in recent, by the sum of its ports.
+func place(ports uint16) uint16 { return ports & 511 }
 
 // NewTable returns a table without connections.
 func NewTable(c Config) *Table { return &Table{config: c, conns: make(map[tuple]*Conn)} }
@@ -64,13 +70,13 @@ func (t *Table) Add(p *packet.Packet) {
 		t.swept = now
 	}
 	c := t.find(p)
-	t.last = c
 	c.take(p, c.dir(p), t.config.Segment)
 }
 
 // find returns the packet's connection, a new one if need be.
 func (t *Table) find(p *packet.Packet) *Conn {
-	if c := t.last; c != nil && c.has(p) && !c.succeeded(p) {
+	recent := &t.recent[place(p.Src.Port()+p.Dst.Port())]
+	if c := *recent; c != nil && c.has(p) && !c.succeeded(p) {
 		return c
 	}
 	key := tupleOf(p)
@@ -82,6 +88,7 @@ func (t *Table) find(p *packet.Packet) *Conn {
 	if c == nil {
 		c = t.open(key, p)
 	}
+	*recent = c
 	return c
 }
 
@@ -166,8 +173,8 @@ func (t *Table) closeAll(all []*Conn) {
 
 func (t *Table) close(c *Conn) {
 	delete(t.conns, c.key)
-	if t.last == c {
-		t.last = nil
+	if recent := &t.recent[place(c.key.lowPort+c.key.highPort)]; *recent == c {
+		*recent = nil
 	}
 	c.finish()
 	if t.config.Close != nil {
