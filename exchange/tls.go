@@ -59,7 +59,7 @@ func (t *tlsReader) end(d flow.Dir, at int64, how flow.How) {
 		t.opened.end(d, at, how)
 		return
 	}
-	h.how, h.ended = how, true
+	h.how, h.ended, h.endedAt = how, true, at
 	if t.ended < 2 {
 		return
 	}
@@ -98,7 +98,7 @@ func (t *tlsReader) reader() reader {
 		t.opened = t.inner(t.info.ALPN, t.tellOpened)
 		for d, h := range t.halfs {
 			if h.ended {
-				t.opened.end(flow.Dir(d), 0, h.how)
+				t.opened.end(flow.Dir(d), h.endedAt, h.how)
 			}
 		}
 	}

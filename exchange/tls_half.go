@@ -31,8 +31,9 @@ type tlsHalf struct {
 	handEnd int64     // of the handshake so far, where it is guessed
 	flight  []tlsSeen // the client's first sealed records, while it is not told which is its Finished
 
-	how   flow.How
-	ended bool
+	how     flow.How
+	ended   bool
+	endedAt int64
 }
 
 // A tlsPiece says where the bytes of a record up to end, from the piece before, stand.
@@ -189,8 +190,12 @@ func plausibleRecord(b []byte) bool {
 
 // unclear takes bytes that are in no record that could be found.
 func (h *tlsHalf) unclear(c chunk) {
-	if h.t.guess == nil {
-		h.t.seal("")
+	switch {
+	case h.t.opened != nil:
+		h.t.opened.missing(h.dir, hole{from: c.from, to: c.to, n: -1, at: c.at, packet: c.packet})
+		return
+	case h.t.guess == nil:
+		h.t.seal(handshakeMissing)
 	}
 	var part stretch
 	part.add(c)

@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"crypto/tls"
+
 	"github.com/lingerhttp/linger/flow"
 )
 
@@ -23,12 +25,9 @@ const (
 
 // open12 opens a record of TLS 1.2.
 func (t *tlsReader) open12(h *tlsHalf) {
-	if h.key == nil && !h.dead {
-		suite, _ := tlsSuiteOf(t.hello.suite)
-		h.key = newKey12(suite, &t.hello, t.secrets.master, h.dir)
-	}
+	t.makeKey(h)
 	switch {
-	case h.dead || h.key == nil:
+	case h.dead:
 		t.unread(h)
 	case h.kind() == recordHandshake:
 		h.key.seq++
@@ -62,9 +61,7 @@ func (t *tlsReader) open13(h *tlsHalf) {
 		t.early.hold(h)
 		return
 	}
-	if h.key == nil && !h.dead {
-		t.firstKey(h)
-	}
+	t.makeKey(h)
 	switch {
 	case h.dead:
 		t.unread(h)
@@ -88,8 +85,22 @@ func (t *tlsReader) open13(h *tlsHalf) {
 	}
 }
 
-// firstKey is the key of the first stage that there is one for.
-func (t *tlsReader) firstKey(h *tlsHalf) {
+// makeKey makes the first key of a direction, if it has none. Where that cannot be
+// the direction is dead.
+func (t *tlsReader) makeKey(h *tlsHalf) {
+	switch {
+	case h.key != nil || h.dead:
+	case t.hello.version < tls.VersionTLS13:
+		suite, _ := tlsSuiteOf(t.hello.suite)
+		h.key = newKey12(suite, &t.hello, t.secrets.master, h.dir)
+		h.dead = h.key == nil
+	default:
+		t.firstKey13(h)
+	}
+}
+
+// firstKey13 is the key of the first stage that there is one for.
+func (t *tlsReader) firstKey13(h *tlsHalf) {
 	h.stage = stageHandshake
 	if h.dir == flow.Up && t.info.EarlyTaken {
 		h.stage = stageEarly

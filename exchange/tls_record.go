@@ -30,6 +30,8 @@ func (t *tlsReader) record(h *tlsHalf) {
 	}
 }
 
+const handshakeMissing = "the TLS handshake, or a part of it, is not in the capture"
+
 // clearRecord handles a record before a direction is sealed.
 func (t *tlsReader) clearRecord(h *tlsHalf) {
 	switch h.kind() {
@@ -56,7 +58,7 @@ func (t *tlsReader) clearRecord(h *tlsHalf) {
 		}
 		h.ciphered = true
 		if t.guess == nil {
-			t.seal("the TLS handshake, or a part of it, is not in the capture")
+			t.seal(handshakeMissing)
 		}
 		t.guessedRecord(h)
 	}
@@ -78,11 +80,6 @@ func (t *tlsReader) clearMessage(h *tlsHalf, kind byte, body []byte) {
 
 // sealedRecord handles a record that is to be opened.
 func (t *tlsReader) sealedRecord(h *tlsHalf) {
-	if t.secrets == nil {
-		if t.secrets = t.keys.of(t.hello.random); t.secrets == nil {
-			t.secrets = t.keys.of(t.hello.origin)
-		}
-	}
 	if why, can := t.canOpen(); !can {
 		t.seal(why)
 		t.guessedRecord(h)
@@ -98,6 +95,11 @@ func (t *tlsReader) sealedRecord(h *tlsHalf) {
 // canOpen says whether there is what it takes to open records, or else why not, if
 // there is anything to say about it.
 func (t *tlsReader) canOpen() (why string, can bool) {
+	if t.secrets == nil {
+		if t.secrets = t.keys.of(t.hello.random); t.secrets == nil {
+			t.secrets = t.keys.of(t.hello.origin)
+		}
+	}
 	switch {
 	case t.secrets == nil && t.keys != nil && t.keys.Len() > 0:
 		return "not decrypted: the key log has no secrets of this connection", false

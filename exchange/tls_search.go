@@ -21,10 +21,13 @@ var recordMark = []byte{recordData, 3, 3}
 
 // beginSearch looks for records, if those of the direction are being opened.
 func (h *tlsHalf) beginSearch(from int64) {
-	if !h.ciphered || h.dead || h.t.guess != nil || h.t.secrets == nil {
+	if !h.ciphered || h.t.guess != nil {
 		return
 	}
-	if h.key == nil {
+	if _, can := h.t.canOpen(); !can {
+		return
+	}
+	if h.t.makeKey(h); h.dead {
 		return
 	}
 	h.search = &tlsSearch{from: from}
