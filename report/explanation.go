@@ -13,7 +13,8 @@ import (
 type Explanation struct {
 	File string `json:"file"` // as the reader calls it
 
-	// Begin is the time of the first packet, Time what passed until the last.
+	// Begin is the time of the first packet, zero if there is none, Time what passed until
+	// the last.
 	Begin   time.Time     `json:"begin"`
 	Time    time.Duration `json:"time_ns"`
 	Packets int64         `json:"packets"`

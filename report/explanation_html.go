@@ -30,7 +30,7 @@ func (x *Explanation) WriteHTML(w io.Writer) error {
 		Box          map[string]string
 		Style        template.CSS
 	}{
-		Explanation: x, Title: x.File, Since: x.Begin.Format("2 January 2006, 15:04:05.000 MST"),
+		Explanation: x, Title: x.File, Since: since(x.Begin),
 		Figures: x.figures(), All: duration(x.Spent), Parts: x.htmlCauses(), Advice: x.htmlAdvice(),
 		Legend: x.htmlLegend(), Box: pictureBox(),
 		Style: template.CSS(asset("explain.css")) + causeStyle(),
@@ -40,6 +40,13 @@ func (x *Explanation) WriteHTML(w io.Writer) error {
 		body.Drawn = append(body.Drawn, x.Pictures[i].html())
 	}
 	return execute(w, "explain.html", htmlPage{Title: "linger explain: " + x.File, Body: body})
+}
+
+func since(begin time.Time) string {
+	if begin.IsZero() {
+		return ""
+	}
+	return begin.Format("2 January 2006, 15:04:05.000 MST")
 }
 
 func (x *Explanation) figures() []htmlFigure {

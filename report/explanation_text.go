@@ -26,8 +26,11 @@ func (x *Explanation) writeTitle(b *bytes.Buffer, t Terminal) {
 	what := fmt.Sprintf("%s: %s, %s in %s", clean(x.File), count(x.Connections, "connection"),
 		count(x.Exchanges, "exchange"), duration(x.Time))
 	fmt.Fprintf(b, "%s\n", t.paint(bold, wrapped(t.encode(what), t.width(), "  ")))
-	about := fmt.Sprintf("%s since %s; %s received, %s sent", packets(x.Packets),
-		x.Begin.Format("2006-01-02 15:04:05.000 MST"), size(x.Received.Total()), size(x.Sent.Total()))
+	about := packets(x.Packets)
+	if !x.Begin.IsZero() {
+		about += " since " + x.Begin.Format("2006-01-02 15:04:05.000 MST")
+	}
+	about += fmt.Sprintf("; %s received, %s sent", size(x.Received.Total()), size(x.Sent.Total()))
 	if x.Failed > 0 {
 		about += "; " + count(x.Failed, "exchange") + " without a whole response"
 	}

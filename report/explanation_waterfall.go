@@ -55,14 +55,14 @@ func (x *Explanation) grid(t Terminal) explainedGrid {
 }
 
 // name names an exchange: its method, and what of its URL tells it apart. keep is
-// how many columns of that matter more than the rest.
+// how many columns the method takes: of the rest, the end matters more.
 func (x *Explanation) name(e Explained) (name string, keep int) {
-	name, host := relative(e.URL, x.Entries[0].URL)
+	name, _ = relative(e.URL, x.Entries[0].URL)
 	method := clean(e.Method)
 	if !isPlain(method) {
 		method = "?"
 	}
-	return method + " " + name, len(method) + 1 + host
+	return method + " " + name, len(method) + 1
 }
 
 // writeWaterfall writes a line for each exchange, and how to read it.

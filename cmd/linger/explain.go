@@ -36,7 +36,7 @@ func explainCommand() *command {
 	f := &explainFlags{}
 	fs := pflag.NewFlagSet("explain", pflag.ContinueOnError)
 	fs.BoolVarP(&f.all, "all", "a", false, fmt.Sprintf("show every exchange, not only the %d that took longest", mostShown))
-	fs.IntVarP(&f.exchange, "exchange", "x", 0, "tell every span of exchange `N`, with the packets that show its cause")
+	fs.IntVarP(&f.exchange, "exchange", "x", 0, "tell every span of exchange `N`, as they are numbered by their ends, with the packets that show its cause")
 	fs.StringVarP(&f.connection, "connection", "c", "", "explain only connections like `CLIENT-SERVER`, such as 198.18.0.1:4711-198.19.1.1:80, or part of it")
 	fs.IntSliceVar(&f.ports, "port", nil, "explain only connections of which one end has TCP `PORT`; repeat it for more")
 	fs.StringVar(&f.network, "interface", "", "take packets of the interface `NAME` only (default: the first that has the connection)")

@@ -174,7 +174,9 @@ func (g *gathering) explanation(name string) *report.Explanation {
 	if name == "-" {
 		x.File = "standard input"
 	}
-	x.Begin, x.Time = time.Unix(0, g.first).UTC(), time.Duration(g.last-g.first)
+	if g.first != 0 {
+		x.Begin, x.Time = time.Unix(0, g.first).UTC(), time.Duration(g.last-g.first)
+	}
 	x.Causes = g.causeSums()
 	x.Remedies = g.remedySums()
 	x.Notes = append(x.Notes, g.interfaces.notes()...)

@@ -125,7 +125,7 @@ func atBothEnds(c *packets.Capture) []byte {
 	}
 	for p := range c.Packets() {
 		for i := range 2 {
-			info := gopacket.CaptureInfo{Timestamp: time.Unix(0, p.At+int64(i)*1000), CaptureLength: len(p.Data), Length: len(p.Data), InterfaceIndex: i}
+			info := gopacket.CaptureInfo{Timestamp: time.Unix(0, p.At), CaptureLength: len(p.Data), Length: len(p.Data), InterfaceIndex: i}
 			if err == nil {
 				err = w.WritePacket(info, p.Data)
 			}
