@@ -72,7 +72,7 @@ func (r *Reader) sniff() error {
 	s := r.source
 	b := s.peek(4)
 	switch {
-	case len(b) < 4 && s.err != io.EOF:
+	case len(b) < 4 && s.err != io.EOF && s.err != io.ErrUnexpectedEOF:
 		return r.broken(s.err)
 	case len(b) == 0:
 		return notCapture("the file is empty")
