@@ -83,7 +83,6 @@ func (g *gathering) add(e *cause.Explained) {
 		g.other(t.Conn)
 		return
 	}
-	r := explainedOf(e)
 	g.x.Exchanges++
 	g.x.Spent += t.Duration
 	for _, sum := range []struct {
@@ -93,10 +92,10 @@ func (g *gathering) add(e *cause.Explained) {
 		sum.to.Header += sum.more.Header
 		sum.to.Body += sum.more.Body
 	}
-	if r.Problem != "" || t.Error != "" {
+	if t.Error != "" || e.Source != nil && e.Source.Problem != "" {
 		g.x.Failed++
 	}
-	for c, d := range r.Causes {
+	for c, d := range costs(t) {
 		g.causes[c].add(d)
 	}
 	for _, s := range e.Savings {
@@ -106,7 +105,15 @@ func (g *gathering) add(e *cause.Explained) {
 		g.pictures.add(t)
 	}
 	g.comment(t)
-	g.keep(r)
+	g.keep(e)
+}
+
+// costs are what each cause took of an exchange.
+func costs(e *timeline.Exchange) (all [timeline.NumCauses]time.Duration) {
+	for _, s := range e.Spans {
+		all[s.Cause] += s.Duration()
+	}
+	return all
 }
 
 // other remembers a connection that was left out, to tell of it if all were.
@@ -120,10 +127,12 @@ func (g *gathering) other(c timeline.Conn) {
 // holds nothing.
 func explainedOf(e *cause.Explained) report.Explained {
 	r := report.Explained{Exchange: e.Timeline, Causes: make(map[timeline.Cause]time.Duration)}
-	for _, s := range e.Timeline.Spans {
-		r.Causes[s.Cause] += s.Duration()
-		if r.Causes[s.Cause] > r.Causes[r.Main] {
-			r.Main = s.Cause
+	for c, d := range costs(e.Timeline) {
+		if d > 0 {
+			r.Causes[timeline.Cause(c)] = d
+		}
+		if d > r.Causes[r.Main] {
+			r.Main = timeline.Cause(c)
 		}
 	}
 	for _, s := range e.Savings {
@@ -153,16 +162,16 @@ func (g *gathering) comment(t *timeline.Exchange) {
 
 // keep keeps the exchange that was asked for, all of them, or those that took
 // longest.
-func (g *gathering) keep(r report.Explained) {
+func (g *gathering) keep(e *cause.Explained) {
 	switch f := g.flags; {
 	case f.exchange > 0:
-		if r.Number == f.exchange {
-			g.shown = append(g.shown, r)
+		if e.Timeline.Number == f.exchange {
+			g.shown = append(g.shown, explainedOf(e))
 		}
 	case f.all || f.json || len(g.shown) < mostShown:
-		heap.Push(&g.shown, r)
-	case r.Duration > g.shown[0].Duration:
-		g.shown[0] = r
+		heap.Push(&g.shown, explainedOf(e))
+	case e.Timeline.Duration > g.shown[0].Duration:
+		g.shown[0] = explainedOf(e)
 		heap.Fix(&g.shown, 0)
 	}
 }
