@@ -55,6 +55,7 @@ type conn struct {
 	*flow.Conn
 	lanes   [2]*lane
 	pair    *pair
+	lookup  *exchange.Lookup
 	waiting []*exchange.Exchange
 }
 
@@ -100,7 +101,7 @@ func (e *Explainer) wanted(p *packet.Packet) bool {
 func (e *Explainer) Close() { e.table.Close() }
 
 func (e *Explainer) open(c *flow.Conn) flow.Sink {
-	s := &conn{Conn: c}
+	s := &conn{Conn: c, lookup: e.lookups.For(c)}
 	ends := [2]netip.Addr{c.Client.Addr(), c.Server.Addr()}
 	if e.pairs[ends] == nil {
 		e.pairs[ends] = new(pair)
@@ -166,7 +167,7 @@ func (s *conn) calibrate(seg *flow.Segment) {
 // exchange takes in that an exchange has ended, as far as bytes tell.
 func (e *Explainer) exchange(s *conn, x *exchange.Exchange) {
 	if x.Nth == 1 {
-		x.Lookup = e.lookups.For(s.Conn)
+		x.Lookup = s.lookup
 	}
 	s.waiting = append(s.waiting, x)
 	e.ready(s)

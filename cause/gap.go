@@ -18,6 +18,7 @@ type gap struct {
 	newest        int
 	packet        int32
 
+	idle      bool // all that was sent before had been acknowledged
 	fresh     bool // that ACK acknowledged something new
 	update    bool // that ACK opened the window, and acknowledged nothing new
 	certainty float32
@@ -36,7 +37,7 @@ type situation struct {
 	pushed bool  // the segment before ended a write
 	small  bool  // and was smaller than a full one
 
-	regular int // how many in a row have waited as long as the one before
+	regular int // how many bursts in a row were spread evenly, with this gap
 
 	released bool  // ACKs came right before
 	ack      ack   // the first of them
@@ -57,7 +58,7 @@ func (l *lane) situation(st *step, s *flow.Segment) situation {
 	release, released := l.releaser(st.image, epsilon)
 	sit := situation{
 		kind: st.kind, missing: st.missing, rtt: l.rtt(), length: st.to - st.from, size: int64(l.conn.SegmentSize(l.dir)),
-		waited: st.image - l.prevImage, first: l.prevImage == 0, pushed: l.prevPushed, small: l.prevSmall, regular: l.regular,
+		waited: st.image - l.prevImage, first: l.prevImage == 0, pushed: l.prevPushed, small: l.prevSmall, regular: l.evenly(st.image - l.prevImage),
 		released: released, epsilon: epsilon, ack: release,
 		before: sender{l.una, l.edge}, after: sender{l.una, l.edge}, next: l.next, outstanding: l.small,
 		flight: l.flight, lost: l.lost, widest: l.widest,
@@ -74,7 +75,7 @@ func (l *lane) situation(st *step, s *flow.Segment) situation {
 // that of the kernel's own tests (tcp_write_xmit): window, congestion window, Nagle;
 // what the kernel did not hold back, the application had not written.
 func decide(s situation) gap {
-	g := gap{cause: timeline.Stall, certainty: 0.9, newest: -1}
+	g := gap{cause: timeline.Stall, certainty: 0.9, newest: -1, idle: s.next <= s.after.una}
 	if s.released {
 		g.release, g.left, g.packet, g.newest = s.ack.release, s.ack.left, s.ack.packet, s.ack.newest
 		g.fresh = s.ack.ack > s.before.una
@@ -155,5 +156,5 @@ func (s *situation) congested() bool {
 // paced says whether the sender spread its segments itself, as BBR does: it had more to
 // send, and no ACK was the reason that it waited.
 func (s *situation) paced() bool {
-	return !s.small && !s.first && s.next > s.after.una && s.waited < s.rtt/4 && (!s.pushed || s.regular > 2)
+	return !s.small && !s.first && s.next > s.after.una && (s.waited < s.rtt/4 && !s.pushed || s.waited < s.rtt/2 && s.regular > 0)
 }

@@ -31,8 +31,10 @@ type lane struct {
 	recover    int64 // until this is acknowledged, losses are repaired; 0: there are none
 	noGrowth   int64 // bytes acknowledged since that grew
 	lost       bool  // something was sent again
-	prevWaited int64 // how long the step before waited for the one before it
-	regular    int   // how many steps in a row have waited about as long as the one before
+	prevGap    int64 // between the last two bursts
+	prevBurst  int64 // bytes of the burst before
+	burst      int64 // bytes of the one under way
+	regular    int   // how many bursts in a row were as long, and came as late, as the one before
 	prevImage  int64
 	prevPushed bool
 	prevSmall  bool
@@ -61,8 +63,9 @@ type step struct {
 	packet   int32
 	segment  int // its index in the connection, forgotten ones counted
 	kind     flow.Kind
-	lost     bool // it was sent again, and that was needed
+	again    int // the step that carried its bytes again, absolute, and 1 more; 0 if none did
 	modelled bool
+	prompt   bool // that ACK left at once when it arrived
 	missing  bool // the IP-ID says that a packet between the one before and this was lost
 	gap      gap
 }
@@ -198,22 +201,43 @@ func (l *lane) hear(until int64) {
 	}
 }
 
-// resent notes that bytes went again: those who carried them first were lost.
+// resent notes that bytes went again: those who carried them last were lost, unless it
+// turns out later that they were not.
 func (l *lane) resent(st *step) {
 	l.lost = true
 	l.flight, l.noGrowth, l.recover = 0, 0, max(l.next, l.una+1)
-	if st.kind == flow.Spurious {
-		return
-	}
+	number := l.dropped + len(l.steps)
 	for i := len(l.steps) - 1; i >= 0 && i >= len(l.steps)-4096; i-- {
 		s := &l.steps[i]
-		if s.from < st.to && s.to > st.from && s.from >= st.from {
-			s.lost = true
+		switch {
+		case s.from >= st.to || s.to <= st.from:
+		case s.from >= st.from:
+			s.again = number + 1
+		case s.to <= st.to:
+			s.to = st.from // its front arrived
 		}
 		if s.to <= st.from && s.kind == flow.Data {
 			break
 		}
 	}
+}
+
+// kindOf is what a step was there for, as is known by now: that a retransmission was
+// spurious is told after it.
+func (l *lane) kindOf(s *step) flow.Kind {
+	if i := s.segment - l.conn.Forgotten; i >= 0 && i < len(l.conn.Segments) {
+		return l.conn.Segments[i].Kind
+	}
+	return s.kind
+}
+
+// lostOf says whether a step was lost: its bytes were sent again, and had to be.
+func (l *lane) lostOf(s *step) bool {
+	if s.again == 0 {
+		return false
+	}
+	by := l.step(s.again - 1)
+	return by == nil || l.kindOf(by) != flow.Spurious
 }
 
 func (l *lane) append(st step) {
@@ -226,13 +250,11 @@ func (l *lane) remember(st *step, s *flow.Segment) {
 	if idle := st.image - l.prevImage; l.next == l.una && idle > int64(200e6) {
 		l.flight, l.noGrowth = 0, 0 // "restart window": RFC 5681 §4.1
 	}
-	waited := st.image - l.prevImage
-	if apart := waited - l.prevWaited; apart < waited/4+grain/2 && -apart < waited/4+grain/2 {
-		l.regular++
-	} else {
-		l.regular = 0
+	if waited := st.image - l.prevImage; waited > burstGap {
+		l.regular = l.evenly(waited)
+		l.prevGap, l.prevBurst, l.burst = waited, l.burst, 0
 	}
-	l.prevWaited = waited
+	l.burst += st.to - st.from
 	l.prevImage = st.image
 	l.heard = l.heard[:0]
 	l.prevPushed = s.Flags&pushed != 0
@@ -246,6 +268,18 @@ func (l *lane) remember(st *step, s *flow.Segment) {
 	}
 }
 
+// burstGap is from where on a gap parts two bursts, in nanoseconds.
+const burstGap = 300_000
+
+// evenly counts bursts that are spread evenly: as long as the one before it, and about
+// as late after it.
+func (l *lane) evenly(waited int64) int {
+	if l.burst == l.prevBurst && waited < l.prevGap*8/5 && waited > l.prevGap*5/8 {
+		return l.regular + 1
+	}
+	return 0
+}
+
 // acked takes in an ACK of the lane's receiver.
 func (l *lane) acked(s *flow.Segment) {
 	left := s.At - l.toReceiver()
@@ -255,6 +289,7 @@ func (l *lane) acked(s *flow.Segment) {
 		a.edge = s.Ack + a.window
 		l.widest = max(l.widest, a.window)
 	}
+	l.arrivals(s, left)
 	a.newest = l.cover(&a)
 	l.progress(s, left)
 	if len(l.acks) > 1<<16 {
@@ -268,11 +303,13 @@ func (l *lane) acked(s *flow.Segment) {
 // filled.
 func (l *lane) progress(s *flow.Segment, left int64) {
 	fresh := s.Ack - l.ackedTo
+	if fresh > 0 {
+		l.ackedTo = s.Ack
+	}
 	if fresh <= 0 || l.seen() {
 		l.holed = l.holed || s.NumSACK > 0
 		return
 	}
-	l.ackedTo = s.Ack
 	size := int64(l.conn.SegmentSize(l.dir))
 	if l.holed || s.NumSACK > 0 {
 		l.holed = s.NumSACK > 0
@@ -287,16 +324,38 @@ func (l *lane) progress(s *flow.Segment, left int64) {
 // cover notes which steps an ACK covers, and returns the newest.
 func (l *lane) cover(a *ack) int {
 	l.ackedStep = max(l.ackedStep, l.dropped)
-	newest := l.ackedStep - 1
+	newest, first := l.ackedStep-1, l.ackedStep
 	for ; l.ackedStep-l.dropped < len(l.steps); l.ackedStep++ {
 		s := &l.steps[l.ackedStep-l.dropped]
 		if s.to > a.ack {
 			break
 		}
-		s.ackLeft = a.left
+		if s.ackLeft == 0 {
+			s.ackLeft = a.left
+		}
 		newest = l.ackedStep
 	}
+	if s := l.step(newest); s != nil && newest >= first && s.ackLeft == a.left {
+		s.prompt = a.ack-l.ackedTo > int64(l.conn.SegmentSize(l.dir)) // RFC 5681 §4.2: at least for every second full segment
+	}
 	return newest
+}
+
+// arrivals notes of steps behind a hole that their ACK left at once: "a TCP receiver
+// SHOULD send an immediate duplicate ACK when an out-of-order segment arrives" (RFC
+// 5681 §3.2). The first block is of the newest segment: RFC 2018 §4.
+func (l *lane) arrivals(s *flow.Segment, left int64) {
+	if s.NumSACK == 0 || s.DSACK || l.seen() {
+		return
+	}
+	b := l.conn.SACKs[s.SACKs]
+	for i := len(l.steps) - 1; i >= 0 && i >= len(l.steps)-512; i-- {
+		st := &l.steps[i]
+		if st.from >= b.From && st.to <= b.To && st.ackLeft == 0 {
+			st.ackLeft = left
+			st.prompt = st.to == b.To
+		}
+	}
 }
 
 // forget drops the steps that lie before an offset of the stream and arrived before a

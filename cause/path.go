@@ -108,11 +108,11 @@ func (p *path) model(until int64) {
 		}
 		s.modelled = true
 		s.at = max(s.image, p.busy) + p.serial(s.wire)
-		if s.ackLeft != 0 && s.at > s.ackLeft {
+		if s.ackLeft != 0 && (s.prompt && p.busy > s.image || s.at > s.ackLeft) {
 			s.at = max(s.image, s.ackLeft)
 		}
-		e.at, e.lost = s.at, s.lost
-		if !s.lost {
+		e.at, e.lost = s.at, e.lane.lostOf(s)
+		if !e.lost {
 			p.busy = s.at
 		}
 	}

@@ -22,7 +22,7 @@ func (l *lane) pieces(ranges []flow.Block, from int64) []piece {
 			}
 			continue
 		}
-		if s.lost || s.from >= end {
+		if s.from >= end || s.from == s.to || l.lostOf(s) {
 			continue
 		}
 		edge = min(edge, s.from)
@@ -44,7 +44,7 @@ func (l *lane) firstStep(offset, from int64) int {
 	for i > 0 && l.steps[i-1].to > offset {
 		i--
 	}
-	for i > 0 && (l.steps[i-1].at > from || l.steps[i-1].lost) {
+	for i > 0 && (l.steps[i-1].at > from || l.steps[i-1].again != 0) {
 		i--
 	}
 	return i
@@ -95,7 +95,7 @@ func (l *lane) repairs(all []piece) {
 					break
 				}
 			}
-		case s.kind.Again() && !l.seen():
+		case l.kindOf(s).Again() && !l.seen():
 			p.would = l.firstCopy(s)
 		}
 	}

@@ -128,7 +128,7 @@ func (w *walk) among(l *lane, pieces []piece) []piece {
 	last := -1
 	own := slices.IndexFunc(pieces, func(p piece) bool { return p.own })
 	for i, p := range pieces[:own+1] {
-		if g := p.step.gap.cause; g == timeline.Stall && p.step.image-l.oneWay() > w.at {
+		if g := p.step.gap; g.cause == timeline.Stall && g.idle && p.step.image-l.oneWay() > w.at {
 			last = i
 		}
 	}
