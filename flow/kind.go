@@ -8,6 +8,7 @@ import "github.com/lingerhttp/linger/packet"
 const (
 	reorderedAtMost = 3e6   // how late a packet may be that was put behind others, where no RTT is known
 	leastTimeout    = 200e6 // TCP_RTO_MIN of Linux; RFC 6298 would have a second
+	leastIdle       = 5e9   // before a keep-alive that carries a byte
 	tick            = 10e6  // by which a timer of 100 Hz may be early, as captured
 )
 
@@ -47,10 +48,15 @@ func (c *Conn) probes(d Dir, seg *Segment) bool {
 }
 
 // keepsAlive says whether a segment asks whether the other side is there: it repeats
-// a number that was acknowledged, with a byte or without (RFC 9293 §3.8.4).
+// a number that was acknowledged, without a byte, or with one "for the sake of
+// compatibility" (RFC 9293 §3.8.4). With one, it may as well be a retransmission, if the
+// ACK was lost; but those come soon.
 func (c *Conn) keepsAlive(d Dir, seg *Segment) bool {
 	s, e := &c.Sides[d], &c.ends[d]
 	if seg.Len > 1 || seg.Seq != s.Next-1 || seg.Flags&(packet.FIN|packet.RST) != 0 || !e.seen {
+		return false
+	}
+	if seg.Len == 1 && seg.At-e.lastSeen < leastIdle {
 		return false
 	}
 	return s.Acked >= s.Next || seg.Len == 0 && !c.ends[d.Other()].seen

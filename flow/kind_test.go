@@ -259,6 +259,11 @@ func TestProbes(t *testing.T) {
 			c.Send(server, 60*ms, "!")
 			c.Server(280*ms, packets.Segment{Seq: 8, Data: []byte("!")})
 		}, "#7 spurious", 2},
+		"nor when its ACK was lost": {func(c *packets.Conn) {
+			c.Send(client, 20*ms, "?")
+			c.Send(server, 40*ms, "!") // it does not arrive
+			c.Client(240*ms, packets.Segment{Data: []byte("?")})
+		}, "#6 spurious", 2},
 		"window probes": {func(c *packets.Conn) {
 			c.Server(50*ms, data(0))
 			c.Client(50*ms, shut)
