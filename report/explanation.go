@@ -21,7 +21,7 @@ type Explanation struct {
 
 	Connections int `json:"connections"`
 	Exchanges   int `json:"exchanges"` // all, also those that are not among Entries
-	Failed      int `json:"failed"`    // without a whole response
+	Failed      int `json:"failed"`    // with which something is wrong
 
 	Sent     timeline.Bytes `json:"sent"`
 	Received timeline.Bytes `json:"received"`
@@ -81,7 +81,9 @@ type Explained struct {
 	// Inferred says that TLS hid the messages: where they begin and end was inferred.
 	Inferred bool `json:"inferred"`
 
-	// Problem is what is wrong with the exchange, a sentence; empty if nothing is.
+	// Failed says that something is wrong with the exchange, Problem what, or what else
+	// is to be known of it: a sentence, or empty.
+	Failed  bool   `json:"failed"`
 	Problem string `json:"problem,omitempty"`
 }
 

@@ -52,7 +52,7 @@ func since(begin time.Time) string {
 func (x *Explanation) figures() []htmlFigure {
 	failed := ""
 	if x.Failed > 0 {
-		failed = fmt.Sprintf("%d without a whole response", x.Failed)
+		failed = fmt.Sprintf("%d marked ✗", x.Failed)
 	}
 	return []htmlFigure{
 		{"Time", duration(x.Time), "first packet to last"},

@@ -30,10 +30,14 @@ func (t Terminal) writeSpans(b *bytes.Buffer, e Explained) {
 	fmt.Fprintf(b, "%s\n", t.paint(bold, wrapped(title, t.width(), "  ")))
 	fmt.Fprintf(b, "%s\n", wrapped(t.encode(e.about()), t.width(), "  "))
 	if e.Problem != "" {
-		fmt.Fprintf(b, "%s %s\n", t.paint(red, t.glyph("✗", "!")), wrapped(t.encode(clean(e.Problem)), t.width()-2, "  "))
+		mark := t.paint(yellow, "~")
+		if e.Failed {
+			mark = t.paint(red, t.glyph("✗", "!"))
+		}
+		fmt.Fprintf(b, "%s %s\n", mark, wrapped(t.encode(clean(e.Problem)), t.width()-2, "  "))
 	}
 	if e.Inferred {
-		fmt.Fprintf(b, "%s\n", wrapped("TLS hid the messages: where they begin and end is inferred from directions and record sizes", t.width(), "  "))
+		fmt.Fprintf(b, "%s\n", wrapped("where its messages begin and end is inferred from directions and record sizes; --keylog FILE would tell", t.width(), "  "))
 	}
 	fmt.Fprintf(b, "\n%s\n", t.paint(faint, "  "+padLeft("start", 7)+" "+padLeft("time", 7)+"   "+padRight("cause", t.causeColumn())+" "+padLeft("sure", 5)))
 	for _, s := range e.Spans {
@@ -47,7 +51,10 @@ func (t Terminal) writeSpans(b *bytes.Buffer, e Explained) {
 // about is what an exchange was, and on which connection.
 func (e Explained) about() string {
 	what := "no response"
-	if e.Status > 0 {
+	switch {
+	case e.Status == 0 && e.Inferred:
+		what = "hidden by TLS"
+	case e.Status > 0:
 		what = strings.TrimSpace(clean(e.Protocol) + " " + strconv.Itoa(e.Status))
 	}
 	what += fmt.Sprintf(", %s received, %s sent, %s from %s", size(e.Received.Total()), size(e.Sent.Total()),

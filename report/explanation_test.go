@@ -56,7 +56,7 @@ func sampleExplanation(t testing.TB) *Explanation {
 	x.Entries[0].Spans[6].Evidence, x.Entries[0].Spans[6].Certainty = []int{17, 30, 31, 32}, 0.97
 	x.Entries[0].Savings = []Saving{{"initial-window", 38 * time.Millisecond}}
 	x.Entries[2].Inferred = true
-	x.Entries[3].Problem = "the capture ended before the response came"
+	x.Entries[3].Failed, x.Entries[3].Problem = true, "the capture ended before the response came"
 	x.Causes = sumsOf(x)
 	x.Spent = x.spent()
 	x.Pictures = []Picture{samplePicture()}

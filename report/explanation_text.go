@@ -32,7 +32,7 @@ func (x *Explanation) writeTitle(b *bytes.Buffer, t Terminal) {
 	}
 	about += fmt.Sprintf("; %s received, %s sent", size(x.Received.Total()), size(x.Sent.Total()))
 	if x.Failed > 0 {
-		about += "; " + count(x.Failed, "exchange") + " without a whole response"
+		about += fmt.Sprintf("; %d marked %s", x.Failed, t.glyph("✗", "!"))
 	}
 	fmt.Fprintf(b, "%s\n", wrapped(about, t.width(), "  "))
 	for _, note := range x.Notes {

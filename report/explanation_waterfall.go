@@ -57,6 +57,9 @@ func (x *Explanation) grid(t Terminal) explainedGrid {
 // name names an exchange: its method, and what of its URL tells it apart. keep is
 // how many columns the method takes: of the rest, the end matters more.
 func (x *Explanation) name(e Explained) (name string, keep int) {
+	if e.Method == "" { // TLS hid it, and all but the host
+		return cleanURL(e.URL), 0
+	}
 	name, _ = relative(e.URL, x.Entries[0].URL)
 	method := clean(e.Method)
 	if !isPlain(method) {
@@ -112,7 +115,7 @@ func (x *Explanation) writeLine(b *bytes.Buffer, t Terminal, g explainedGrid, a 
 // mark is the sign of an exchange that is not as others.
 func (e Explained) mark(t Terminal) string {
 	switch {
-	case e.Problem != "" || e.Error != "":
+	case e.Failed:
 		return t.paint(red, t.glyph("✗", "!"))
 	case e.Inferred:
 		return t.paint(yellow, "~")
@@ -183,7 +186,7 @@ func (x *Explanation) writeLegend(b *bytes.Buffer, t Terminal, together bool) {
 		for _, s := range e.Spans {
 			seen[min(int(s.Cause), timeline.NumCauses-1)] = true
 		}
-		failed = failed || e.Problem != "" || e.Error != ""
+		failed = failed || e.Failed
 		inferred = inferred || e.Inferred
 	}
 	used := 0

@@ -92,7 +92,7 @@ func (g *gathering) add(e *cause.Explained) {
 		sum.to.Header += sum.more.Header
 		sum.to.Body += sum.more.Body
 	}
-	if t.Error != "" || e.Source != nil && e.Source.Problem != "" {
+	if isFailed(e) {
 		g.x.Failed++
 	}
 	for c, d := range costs(t) {
@@ -123,10 +123,25 @@ func (g *gathering) other(c timeline.Conn) {
 	}
 }
 
+// isFailed reports whether something is wrong with an exchange. Of one whose boundaries
+// were inferred, the problem is that TLS hid them.
+func isFailed(e *cause.Explained) bool {
+	if e.Source == nil {
+		return e.Timeline.Error != ""
+	}
+	if e.Source.Inferred {
+		return e.Timeline.Error != "" && e.Timeline.Error != e.Source.Problem
+	}
+	return e.Timeline.Error != "" || e.Source.Problem != ""
+}
+
 // explainedOf is an exchange as the report takes it. Of the connection's packets it
 // holds nothing.
 func explainedOf(e *cause.Explained) report.Explained {
-	r := report.Explained{Exchange: e.Timeline, Causes: make(map[timeline.Cause]time.Duration)}
+	r := report.Explained{
+		Exchange: e.Timeline, Causes: make(map[timeline.Cause]time.Duration),
+		Failed: isFailed(e), Problem: e.Timeline.Error,
+	}
 	for c, d := range costs(e.Timeline) {
 		if d > 0 {
 			r.Causes[timeline.Cause(c)] = d
@@ -139,7 +154,7 @@ func explainedOf(e *cause.Explained) report.Explained {
 		r.Savings = append(r.Savings, report.Saving{Remedy: s.Remedy.String(), Time: s.Time})
 	}
 	if e.Source != nil {
-		r.Inferred, r.Problem = e.Source.Inferred, e.Source.Problem
+		r.Inferred, r.Problem = e.Source.Inferred, cmp.Or(e.Source.Problem, r.Problem)
 	}
 	return r
 }
