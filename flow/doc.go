@@ -40,8 +40,8 @@
 // # Memory
 //
 // What is kept is bounded by what is open. A connection takes some 1.5 KB and 64 bytes
-// for each segment that its user has not forgotten ([Conn.Forget]) and for at most some
-// 200 that he has; each SACK block takes 16. Bytes are handed on without being kept, but
+// for each segment that its user has not forgotten ([Conn.Forget]) and for at most as
+// many, and some 200, that he has; each SACK block takes 16. Bytes are handed on without being kept, but
 // those behind a hole: of all connections at most 128 MiB, of one direction a range of
 // 32 MiB in 16,384 pieces. Then the hole is given up, and counts as unseen.
 // A connection is closed when it was silent for an hour, 10 minutes if one side has

@@ -22,7 +22,9 @@ type Kind uint8
 
 // The kinds. Those from Fast on carry bytes that had been sent before, as far as
 // the capture can tell; Repair is how that looks at the receiver, where the first
-// copy was never seen.
+// copy was never seen. A retransmission may become Spurious after it was told, when an
+// ACK shows that it was in vain. A FIN that is sent again has one of these kinds, too,
+// without a byte.
 const (
 	Pure      Kind = iota // an ACK without bytes
 	Data                  // bytes that were not sent before

@@ -9,8 +9,11 @@ type Sink interface {
 	// given time with the given packet; they are the Sink's until it returns.
 	Data(d Dir, offset int64, b []byte, at int64, packet int32)
 
-	// Missing says that n bytes from offset on are not in the capture, though the
-	// receiver has them: they were acknowledged, or cut off by the snap length.
+	// Missing says that n bytes from offset on are not in the capture: they were
+	// acknowledged, or cut off by the snap length, or never shown until so much stood
+	// behind them, or the capture ended, that they are not waited for. The packet is the
+	// one that showed it, 0 if none did. It may be told up to 5 ms of the capture later
+	// than its time, and with it what stood behind.
 	Missing(d Dir, offset, n int64, at int64, packet int32)
 
 	// End says that the direction has ended, once. After a reset both have, and so

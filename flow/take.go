@@ -27,7 +27,7 @@ func (c *Conn) take(p *packet.Packet, d Dir, tell func(*Conn)) {
 	if ambiguous {
 		s.Ambiguous++
 	}
-	if p.Flags&packet.SYN != 0 {
+	if p.Flags&packet.SYN != 0 && !ambiguous {
 		c.open(p, d, &seg)
 	}
 	c.taken(&seg)

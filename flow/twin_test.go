@@ -51,6 +51,37 @@ func TestTwins(t *testing.T) {
 		"the copy's time is before the packet's": {v4, func(c *packets.Capture, conn *packets.Conn) {
 			c.Again(50*ms-time.Microsecond, conn.Send(server, 50*ms, "response"))
 		}, 1, 0, ""},
+		"before TSO and after": {v4, func(c *packets.Capture, conn *packets.Conn) {
+			conn.Server(50*ms, packets.Segment{Len: 3 * mss, ID: 50, Ack: 1})
+			for i := range 3 {
+				s := data(i)
+				s.ID, s.Ack = uint16(50+i), 1
+				conn.Server(50*ms+time.Microsecond, s)
+			}
+			next := data(3)
+			next.ID = 53
+			conn.Server(51*ms, next)
+		}, 3, 0, ""},
+		"before GRO and after": {v6, func(c *packets.Capture, conn *packets.Conn) {
+			for i := range 3 {
+				conn.Server(50*ms, stamped(data(i), 7, 1))
+			}
+			conn.Server(50*ms+time.Microsecond, stamped(packets.Segment{Len: 3 * mss}, 7, 1))
+		}, 1, 0, ""},
+		"sent again with another cut": {v4, func(c *packets.Capture, conn *packets.Conn) {
+			for i := range 3 {
+				conn.Server(50*ms, data(i))
+			}
+			conn.Server(51*ms, packets.Segment{Len: 2 * mss, ID: 1000})
+			conn.Server(52*ms, stamped(packets.Segment{Seq: mss, Len: 2 * mss}, 9, 0))
+		}, 0, 0, "#7 spurious, #8 spurious"},
+		"an ACK, captured after others, IDs by lot": {v4, func(c *packets.Capture, conn *packets.Conn) {
+			n := conn.Server(50*ms, packets.Segment{ID: 40_000})
+			conn.Server(51*ms, packets.Segment{ID: 7, Len: 10})
+			conn.Server(51*ms, packets.Segment{ID: 60_000, Seq: 10, Len: 10})
+			conn.Server(51*ms, packets.Segment{ID: 20_000, Seq: 20, Len: 10})
+			c.Again(52*ms, n)
+		}, 1, 0, ""},
 		"FIN and RST": {v4, func(c *packets.Capture, conn *packets.Conn) {
 			c.Again(50*ms, conn.FIN(server, 50*ms))
 			c.Again(51*ms, conn.Server(51*ms, packets.Segment{Flags: packet.RST, Seq: 1}))
@@ -111,6 +142,17 @@ func TestTwinsOfHandshakes(t *testing.T) {
 	o := h.Opening
 	if len(o.SYNs) != 1 || len(o.SYNACKs) != 1 || h.MinRTT != int64(20*ms)+1 || h.Near != AtClient {
 		t.Errorf("%+v; round trip %d, %v", o, h.MinRTT, h.Near)
+	}
+}
+
+// TestAmbiguousSYN: a SYN with the ID of an earlier one shows no loss.
+func TestAmbiguousSYN(t *testing.T) {
+	capture := packets.NewCapture()
+	conn := capture.Conn("10.0.0.1:40000", "10.0.0.2:80")
+	capture.Again(time.Second, conn.Client(0, syn))
+	conn.Server(1020*ms, synACK)
+	if h := one(t, capture); len(h.Opening.SYNs) != 1 || h.Sides[Up].Ambiguous != 1 {
+		t.Errorf("%+v, %+v", h.Opening, h.Sides[Up])
 	}
 }
 
