@@ -47,7 +47,8 @@ func (e *tlsEarly) release(t *tlsReader, taken bool) {
 	if t.guess == nil && taken && e.lost {
 		t.reader().missing(up.dir, up.where.hole(-1))
 	}
-	if !taken && t.guess == nil {
+	refused := e.refused || t.hello.server && !t.info.Resumed // RFC 8446 §4.2.10: with the key that the client offered first
+	if !taken && (t.guess == nil || refused) {
 		return
 	}
 	buf, pieces, where := up.buf, up.pieces, up.where // the client may be amid a record

@@ -25,8 +25,8 @@ type tlsGuess struct {
 	nextSmall bool // it may be a control frame
 
 	few     stretch // small records of the server before cur's response
-	ticket  stretch // the server's first record, which may be a ticket
-	tickets int     // the size of those
+	ticket  stretch // the server's last record, which may be a ticket
+	tickets int     // the size of those, 0 for none
 	records int     // of the server, since the handshake
 }
 
@@ -128,7 +128,6 @@ func (g *tlsGuess) record(d flow.Dir, where stretch, plain int) {
 	if g.isTicket(where, plain) {
 		return
 	}
-	g.flushTicket()
 	g.down(where, small)
 }
 
@@ -278,35 +277,35 @@ func (g *tlsGuess) end() {
 	}
 }
 
-// isTicket says whether a record of the server may be a NewSessionTicket of TLS 1.3
-// (RFC 8446 §4.6.1) that comes behind a request: it is small, the first behind the
-// handshake, and the next is of the same size, as OpenSSL's and BoringSSL's are,
-// which send two. One alone is taken for data. What comes before any request is no
-// response anyway.
+// isTicket says whether a record of the server is a NewSessionTicket of TLS 1.3 (RFC
+// 8446 §4.6.1) that comes behind a request, as nearly all servers send one or two. One
+// that is small, the first behind the handshake, is taken for it if the server sends
+// more before the client does; so is a second one of the same size. What comes before
+// any request is no response anyway.
 func (g *tlsGuess) isTicket(where stretch, plain int) bool {
-	if g.t.hello.version < tls.VersionTLS13 || plain > maxTicket || plain == unknownSize {
+	if g.t.hello.version < tls.VersionTLS13 {
 		return false
 	}
 	g.records++
 	switch {
-	case g.tickets == 0 && g.records == 1 && plain > tlsSmall && !g.t.info.Resumed:
+	case g.records == 1 && plain > tlsSmall && plain <= maxTicket:
 		g.tickets, g.ticket = plain, where
 		return true
-	case g.tickets == plain:
-		g.ticket = stretch{}
+	case g.records == 2 && g.tickets == plain:
+		g.ticket = where
 		return true
 	}
-	g.tickets = -1
+	g.ticket = stretch{}
 	return false
 }
 
-// flushTicket takes what was held to be a ticket for data.
+// flushTicket takes what was held to be a ticket for data: nothing follows it.
 func (g *tlsGuess) flushTicket() {
 	if where := g.ticket; where != (stretch{}) {
 		g.ticket = stretch{}
 		g.down(where, false)
 	}
 	if g.records > 0 {
-		g.tickets = -1
+		g.tickets = 0
 	}
 }

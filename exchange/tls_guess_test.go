@@ -28,7 +28,8 @@ func TestTLSGuess(t *testing.T) {
 		{"tickets before the request", h1, []func(*maker){down(200), down(200), up(80), down(500), closes}, [][2]int{{80, 500}}},
 		{"tickets behind the request", h1, []func(*maker){up(80), down(200), down(200), down(500), closes}, [][2]int{{80, 500}}},
 		{"no ticket: it is a response", h1, []func(*maker){up(80), down(200), up(80), down(200), closes}, [][2]int{{80, 200}, {80, 200}}},
-		{"no ticket: it is a head", h1, []func(*maker){up(80), down(200), down(300), closes}, [][2]int{{80, 500 + tlsOverhead13 + recordHeader}}},
+		{"one ticket behind the request", h1, []func(*maker){up(80), down(200), down(300), down(200), closes}, [][2]int{{80, 500 + tlsOverhead13 + recordHeader}}},
+		{"no ticket: it is too large", h1, []func(*maker){up(80), down(700), down(300), closes}, [][2]int{{80, 1000 + tlsOverhead13 + recordHeader}}},
 		{"an upload", h1, []func(*maker){up(300), up(2000), down(200), closes}, [][2]int{{2300 + tlsOverhead13 + recordHeader, 200}}},
 		{"HTTP/2: control frames", h2, []func(*maker){up(150), down(45), down(9), up(9), down(4000), up(13), up(13), down(700), closes}, [][2]int{{150, 4700 + tlsOverhead13 + recordHeader}}},
 		{"HTTP/2: a small request", h2, []func(*maker){up(150), down(45), down(9), down(4000), up(13), up(33), down(700), closes}, [][2]int{{150, 4000}, {33, 700}}},
@@ -59,6 +60,34 @@ func TestTLSGuess(t *testing.T) {
 		}
 		if r.info.End == 0 || r.info.UpEnd == 0 {
 			t.Errorf("%s: %+v", c.name, r.info)
+		}
+	}
+}
+
+// TestTLSGuessEarlyData has 0-RTT data: where the server resumed nothing it was sent
+// again.
+func TestTLSGuessEarlyData(t *testing.T) {
+	for _, resumed := range []bool{true, false} {
+		m := newMaker(tls.TLS_AES_128_GCM_SHA256)
+		m.clientHello(extensionEarlyData, []byte{})
+		m.use(flow.Up, "CLIENT_EARLY_TRAFFIC_SECRET")
+		m.seal(flow.Up, recordData, make([]byte, 100), 0)
+		var psk []any
+		if resumed {
+			psk = []any{extensionPreSharedKey, []byte{0, 0}}
+		}
+		m.serverHello(psk...)
+		m.use(flow.Down, "SERVER_HANDSHAKE_TRAFFIC_SECRET")
+		m.finish(flow.Down)
+		m.use(flow.Up, "CLIENT_HANDSHAKE_TRAFFIC_SECRET")
+		m.finish(flow.Up)
+		if !resumed {
+			m.seal(flow.Up, recordData, make([]byte, 100), 0)
+		}
+		m.seal(flow.Down, recordData, make([]byte, 1000), 0)
+		_, _, told := opens(t, m.all, nil, segments, nil)
+		if len(told) != 1 || size13(told[0].Request) != 100 || size13(told[0].Response) != 1000 || told[0].Request.First < told[0].Secure.End != resumed {
+			t.Errorf("resumed %v: %+v", resumed, told)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type tlsHalf struct {
 	begun   bool
 	astray  bool // it is not known where the next record begins
 	search  *tlsSearch
+	gap     *tlsGap // the last hole, until a record behind it opens
 	message tlsMessages
 
 	ciphered bool    // records are sealed from here on
@@ -137,6 +138,9 @@ func (h *tlsHalf) done() {
 // missing takes note of what is not in the capture.
 func (h *tlsHalf) missing(m hole) {
 	inPayload := len(h.buf) >= recordHeader && h.left > 0 && !h.astray
+	if !inPayload && h.suppose(m) {
+		return
+	}
 	if !inPayload || m.n < 0 || m.n > int64(h.left) {
 		if !h.astray && len(h.buf) == 0 {
 			h.where = stretch{from: m.from}

@@ -199,7 +199,7 @@ func (t *tlsReader) enter(h *tlsHalf, stage int) {
 // succeeded takes note of a record that did open.
 func (t *tlsReader) succeeded(h *tlsHalf) {
 	h.key.seq++
-	h.skipped, h.failed = false, 0
+	h.skipped, h.failed, h.gap = false, 0, nil
 	if h.stage == stageTraffic {
 		t.handshakeIsOver(h)
 	}
@@ -254,7 +254,7 @@ func (t *tlsReader) holed(h *tlsHalf) {
 	if h.key.v13 {
 		h.message = tlsMessages{}
 	}
-	n := h.key.inRecords(int64(recordHeader+h.length()), 1)
+	n := h.dataIn(int64(recordHeader+h.length()), 1)
 	t.reader().missing(h.dir, h.where.hole(n))
 }
 

@@ -1,6 +1,10 @@
 package exchange
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/lingerhttp/linger/flow"
+)
 
 // A tlsSearch looks for a record behind a hole, anywhere in the bytes: what opens
 // with the key of its direction, by one of the numbers that may be next, is one.
@@ -31,6 +35,35 @@ func (h *tlsHalf) beginSearch(from int64) {
 		return
 	}
 	h.search = &tlsSearch{from: from}
+}
+
+// A tlsGap is a hole of which something was supposed.
+type tlsGap struct {
+	from int64
+	seq  uint64 // of the first record that is missing
+	told int64  // bytes in clear that were said to be in it
+}
+
+// suppose takes a hole at the end of a record, as long as a packet can be, for one
+// record of the client: a request. The reader within is told at once then, before
+// the response comes. Where that is wrong it is told of the rest when a record is
+// found behind it.
+func (h *tlsHalf) suppose(m hole) bool {
+	const packet = 1460 // octets
+	isData := h.key != nil && !h.dead && (!h.key.v13 || h.stage == stageTraffic)
+	if h.dir != flow.Up || !isData || h.t.opened == nil || h.astray || len(h.buf) > 0 || h.gap != nil || m.n > packet {
+		return false
+	}
+	n := h.dataIn(m.n, 1)
+	if n <= 0 {
+		return false
+	}
+	h.gap = &tlsGap{from: m.from, seq: h.key.seq, told: n}
+	h.key.seq++
+	h.skipped = true
+	m.n = n
+	h.t.opened.missing(h.dir, m)
+	return true
 }
 
 // restartSearch forgets what is held: more is missing behind it.
@@ -130,7 +163,7 @@ func (h *tlsHalf) found(key *tlsKey, seq uint64) {
 	if !key.v13 || h.stage == stageTraffic {
 		lost := hole{from: s.from, to: first.from, n: -1, at: first.at, packet: first.packet}
 		if key == h.key {
-			lost.n = key.inRecords(lost.to-lost.from, int64(seq-key.seq))
+			lost.n = h.lostIn(lost, seq)
 		}
 		h.t.reader().missing(h.dir, lost)
 	} else if key != h.key {
@@ -145,15 +178,31 @@ func (h *tlsHalf) found(key *tlsKey, seq uint64) {
 	}
 }
 
-// inRecords is how many bytes of data were in so many records that took n octets
-// together, -1 if that is not known.
-func (k *tlsKey) inRecords(n, records int64) int64 {
-	if records == 0 || k.v13 && n < records*maxTicketRecord {
+// lostIn is how many bytes of data are missing in a hole behind which the record with
+// a number was found, beside those that were told already.
+func (h *tlsHalf) lostIn(lost hole, seq uint64) int64 {
+	if g := h.gap; g != nil {
+		if n := h.dataIn(lost.to-g.from, int64(seq-g.seq)); n >= g.told {
+			return n - g.told
+		}
 		return -1
 	}
-	return max(-1, n-records*int64(recordHeader+k.overhead()))
+	return h.dataIn(lost.to-lost.from, int64(seq-h.key.seq))
 }
 
-// maxTicketRecord is what a record of TLS 1.3 must be longer than to be taken for data
-// without being read: tickets are shorter, but for those with a client's certificate.
+// dataIn is how many bytes of data were in so many records of the direction that were
+// not read and took n octets together, -1 if that is not known. What is very small may
+// be an alert or a KeyUpdate. In TLS 1.3 the type of a record is sealed: a server's
+// first ones may be tickets, later ones hardly are.
+func (h *tlsHalf) dataIn(n, records int64) int64 {
+	around := int64(recordHeader + h.key.overhead())
+	mayBeTickets := h.key.v13 && h.dir == flow.Down && !h.sent && n < records*maxTicketRecord
+	if records == 0 || mayBeTickets || n <= records*(around+messageHeader+1) {
+		return -1
+	}
+	return n - records*around
+}
+
+// maxTicketRecord is what a record of TLS 1.3 must be longer than to be no ticket,
+// unless that holds a client's certificate.
 const maxTicketRecord = 600

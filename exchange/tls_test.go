@@ -458,3 +458,38 @@ func checkGuessedHTTPS(t *testing.T, told []*Exchange, n int, h2 bool, opened []
 	}
 	t.Logf("%d exchanges, %d guessed", n, len(told))
 }
+
+// TestTLSExchangesHoles loses packets of HTTP over TLS: what is told without a
+// problem is right, in HTTP/2; in HTTP/1 two holes together can hide a message so well
+// that a few are not.
+func TestTLSExchangesHoles(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		all, keys := httpsTape(t, &tlsCases[5], h2, 20, 1)
+		whole := make(map[string]*Exchange)
+		for _, e := range playAll(all, keys, segments) {
+			whole[e.URL] = e
+		}
+		told, good, wrong := 0, 0, 0
+		for seed := range uint64(20) {
+			r := rand.New(rand.NewPCG(seed, 13))
+			var got []*Exchange
+			conn := &flow.Conn{Opening: flow.Opening{SYN: 1, SYNACK: 1, ACK: 1}}
+			playTape(New(conn, &Config{Keys: keys}, func(e *Exchange) { got = append(got, e) }), all, segments,
+				func(d flow.Dir, packet int32) bool { return packet > 12 && r.IntN(100) == 0 })
+			for _, e := range got {
+				told++
+				if e.Problem != "" {
+					continue
+				}
+				good++
+				if w := whole[e.URL]; w == nil || e.Status != w.Status || shape(e.Request) != shape(w.Request) || shape(e.Response) != shape(w.Response) {
+					wrong++
+				}
+			}
+		}
+		t.Logf("HTTP/2 %v: of 400 exchanges %d are told, %d without a problem, %d of them wrong", h2, told, good, wrong)
+		if h2 && wrong > 0 || wrong > 400/20 || told < 380 {
+			t.Errorf("HTTP/2 %v: of 400 exchanges %d are told, %d of them wrong", h2, told, wrong)
+		}
+	}
+}
