@@ -55,6 +55,9 @@ type situation struct {
 // situation gathers what decide asks for.
 func (l *lane) situation(st *step, s *flow.Segment) situation {
 	epsilon := max(min(2e6, l.rtt()/10), 100_000)
+	if l.clock != nil && l.seen() {
+		epsilon = max(epsilon, grain+slack)
+	}
 	release, released := l.releaser(st.image, epsilon)
 	sit := situation{
 		kind: st.kind, missing: st.missing, rtt: l.rtt(), length: st.to - st.from, size: int64(l.conn.SegmentSize(l.dir)),
@@ -85,7 +88,7 @@ func decide(s situation) gap {
 		g.cause, g.certainty = timeline.Loss, 0.95
 		g.release = 0
 	case s.kind == flow.Probe, s.windowShut():
-		g.cause, g.certainty = s.shutBy(), 0.95
+		g.cause, g.certainty = timeline.ReceiveWindow, 0.95
 		g.update = s.released && s.ack.ack <= s.before.una
 	case s.heldSmall():
 		g.cause, g.certainty = timeline.Nagle, s.chance()
@@ -121,15 +124,6 @@ func (s *situation) windowShut() bool {
 	return s.released && s.before.edge >= 0 && s.after.edge > s.before.edge && s.before.edge-s.next < min(s.size, s.length)
 }
 
-// shutBy says whether the window was shut because the receiving application did not
-// read, or because all of it was too small for the path.
-func (s *situation) shutBy() timeline.Cause {
-	if s.kind == flow.Probe || s.before.edge-s.before.una < s.size && s.widest > 4*s.size {
-		return timeline.Client
-	}
-	return timeline.ReceiveWindow
-}
-
 // heldSmall says whether Nagle's algorithm held a small segment until another small
 // one was acknowledged (Minshall's rule, tcp_minshall_check of Linux), or all was
 // (RFC 9293 §3.7.4).
@@ -150,7 +144,7 @@ func (s *situation) congested() bool {
 		return true // the write before was not at its end
 	}
 	outstanding := s.next - s.before.una
-	return outstanding >= s.size && outstanding >= s.flight-s.size && s.grown
+	return outstanding >= s.size && outstanding >= s.flight-s.size && (s.grown || s.lost)
 }
 
 // paced says whether the sender spread its segments itself, as BBR does: it had more to

@@ -65,6 +65,7 @@ type step struct {
 	kind     flow.Kind
 	again    int // the step that carried its bytes again, absolute, and 1 more; 0 if none did
 	modelled bool
+	heeded   bool // its reader read: the window in that ACK is about as wide as ever
 	prompt   bool // that ACK left at once when it arrived
 	missing  bool // the IP-ID says that a packet between the one before and this was lost
 	gap      gap
@@ -311,8 +312,8 @@ func (l *lane) progress(s *flow.Segment, left int64) {
 		return
 	}
 	size := int64(l.conn.SegmentSize(l.dir))
-	if l.holed || s.NumSACK > 0 {
-		l.holed = s.NumSACK > 0
+	if l.holed || s.NumSACK > 0 || s.Window >= 0 && int64(s.Window) < l.widest*3/4 {
+		l.holed = s.NumSACK > 0 // or it is the reader's time that ACKs tell
 		l.path.interrupt()
 		return
 	}
@@ -336,7 +337,9 @@ func (l *lane) cover(a *ack) int {
 		newest = l.ackedStep
 	}
 	if s := l.step(newest); s != nil && newest >= first && s.ackLeft == a.left {
-		s.prompt = a.ack-l.ackedTo > int64(l.conn.SegmentSize(l.dir)) // RFC 5681 §4.2: at least for every second full segment
+		// RFC 5681 §4.2: "at least every second full-sized segment"
+		s.heeded = a.edge < 0 || a.window >= l.widest*3/4
+		s.prompt = s.heeded && a.ack-l.ackedTo > int64(l.conn.SegmentSize(l.dir))
 	}
 	return newest
 }

@@ -18,7 +18,7 @@ type path struct {
 }
 
 // meterRuns are how many arrivals in a row each meter looks at.
-var meterRuns = [3]int{32, 8, 3}
+var meterRuns = [3]int{32, 8, 4}
 
 // A passage is one step's way over the bottleneck. It outlives the step.
 type passage struct {
@@ -108,7 +108,9 @@ func (p *path) model(until int64) {
 		}
 		s.modelled = true
 		s.at = max(s.image, p.busy) + p.serial(s.wire)
-		if s.ackLeft != 0 && (s.prompt && p.busy > s.image || s.at > s.ackLeft) {
+		known := p.rate() > 0 || s.ackLeft-s.image > leastDelay
+		queued := p.busy > s.image && s.ackLeft-s.at < mostUnseen*p.serial(s.wire)
+		if s.ackLeft != 0 && (!known && s.heeded || s.prompt && queued || s.at > s.ackLeft) {
 			s.at = max(s.image, s.ackLeft)
 		}
 		e.at, e.lost = s.at, e.lane.lostOf(s)
@@ -117,6 +119,12 @@ func (p *path) model(until int64) {
 		}
 	}
 }
+
+// leastDelay is from where on an ACK may have been held on purpose, in nanoseconds.
+const leastDelay = 38e6
+
+// mostUnseen is how many packets may stand in the queue that the capture has not seen.
+const mostUnseen = 64
 
 // others says since when the bottleneck was busy with other lanes' bytes without a
 // break until a time, not before another.

@@ -107,7 +107,7 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 		switch {
 		case !p.own && (o == alone || o == streams && p.to-p.from <= control):
 		case !p.own:
-			w.to(p.step.at, span{cause: timeline.HeadOfLine, detail: o.behind(), packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir})
+			w.to(p.step.at-w.ahead(l), span{cause: timeline.HeadOfLine, detail: o.behind(), packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir})
 		case !under:
 			w.first(l, p)
 			under = true
@@ -115,6 +115,15 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 			w.next(l, p)
 		}
 	}
+}
+
+// ahead is by how much a time at the receiver is ahead of what a message waits for: a
+// request that stands behind others is still to go all the way.
+func (w *walk) ahead(l *lane) int64 {
+	if l.dir == flow.Up {
+		return l.oneWay()
+	}
+	return 0
 }
 
 // among walks over the time in which a message of HTTP/2 was not begun, if bytes of
@@ -223,8 +232,6 @@ func (w *walk) held(l *lane, s *step, g gap, until, way int64) {
 	switch g.cause {
 	case timeline.Loss:
 		sp.detail = lossOf(s.kind)
-	case timeline.Client:
-		sp.detail = closedWindow
 	case timeline.ReceiveWindow:
 		sp.detail = smallWindow
 	}
@@ -233,8 +240,8 @@ func (w *walk) held(l *lane, s *step, g gap, until, way int64) {
 			heard := g.left + l.oneWay() - way // as the sender's time goes
 			w.to(min(until, heard-hold), sp)
 			held := span{cause: timeline.DelayedACK, detail: delayOf(g.cause), packets: evidence(g.packet, s.packet), certainty: g.certainty, dir: l.dir}
-			if g.update { // who opens a window without a new byte has read
-				held.cause, held.detail = timeline.Client, closedWindow
+			if g.cause == timeline.ReceiveWindow && (g.update || !byTimer(hold)) {
+				held.cause, held.detail = timeline.Client, closedWindow // its reading opened the window
 			}
 			w.to(min(until, heard), held)
 		}
@@ -274,6 +281,10 @@ const (
 	leastHold      = 1e6
 	leastHoldGuess = 8e6
 )
+
+// byTimer says whether an ACK was held for as long as a timer runs that delays ACKs: 40
+// ms of Linux (TCP_DELACK_MIN), in its ticks of 4 ms.
+func byTimer(hold int64) bool { return hold > 38e6 && hold < 46e6 }
 
 // hold is how long the ACK that released a step was held by the lane's receiver: since
 // the last byte arrived that it acknowledges.
