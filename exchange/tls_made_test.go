@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -228,5 +229,46 @@ func TestTLS13LostKeyUpdate(t *testing.T) {
 	})
 	if got.void != 1 || got.lost[0] != int64(second-first-4)*1000 || len(got.said[0]) != 1000*(1+1+30)+1 {
 		t.Errorf("%d octets, %d of them in holes, %d holes of unknown size", len(got.said[0]), got.lost[0], got.void)
+	}
+}
+
+// TestTLS13AtRandom makes connections of tickets, KeyUpdates, padding, empty records
+// and data, cut and holed at random: without holes all is there, with holes nothing is
+// there twice.
+func TestTLS13AtRandom(t *testing.T) {
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 17))
+		m := newMaker(suites13[seed%3])
+		m.handshake()
+		begin := int32(len(m.all))
+		var said saying
+		for range 1 + r.IntN(60) {
+			d := flow.Dir(r.IntN(2))
+			switch r.IntN(8) {
+			case 0:
+				m.update(d)
+			case 1:
+				m.seal(flow.Down, recordHandshake, m.message(messageNewSessionTicket, make([]byte, r.IntN(400))), 0)
+			default:
+				b := make([]byte, r.IntN(3)*r.IntN(5000))
+				for i := range b {
+					b[i] = byte(r.Uint32())
+				}
+				m.seal(d, recordData, b, r.IntN(2)*r.IntN(50))
+				said[d] = append(said[d], b...)
+			}
+		}
+		got, _, _ := opens(t, m.all, m.logged(), randomly(r), nil)
+		for d := range said {
+			if !bytes.Equal(got.said[d], said[d]) || got.void > 0 {
+				t.Fatalf("seed %d, %v: %d bytes of %d", seed, flow.Dir(d), len(got.said[d]), len(said[d]))
+			}
+		}
+		got, _, _ = opens(t, m.all, m.logged(), func(left int) int { return min(left, 1448) }, func(_ flow.Dir, packet int32) bool {
+			return packet > begin && r.IntN(10) == 0
+		})
+		if n := len(got.said[0]) - int(got.lost[0]); n > len(said[0]) {
+			t.Errorf("seed %d: %d bytes of %d", seed, n, len(said[0]))
+		}
 	}
 }
