@@ -19,6 +19,9 @@ func (c *Conn) begin(d Dir, first uint32) {
 		c.Sides[d].Next, c.Sides[d].Acked = 0, 0
 	}
 	e.known, e.begun, e.syn, e.zero = true, true, true, first
+	if st := &e.stream; st.loose {
+		st.edge, st.loose = 0, false // it was captured late
+	}
 }
 
 // open takes in a SYN or a SYN-ACK.
