@@ -283,6 +283,30 @@ func TestAnnotate(t *testing.T) {
 	}
 }
 
+// Whatever the file is, writing it again ends, and what was a pcapng still has all
+// its blocks.
+func FuzzAnnotate(f *testing.F) {
+	for _, name := range []string{"two", "ends", "cut"} {
+		f.Add(captures[name]())
+	}
+	file := filepath.Join(f.TempDir(), "in")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := os.WriteFile(file, b, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		var once, twice bytes.Buffer
+		if annotate(&once, file, map[int][]string{1: {"a"}, 2: {"bb", ""}}) != nil || once.Len() == 0 {
+			return
+		}
+		if err := os.WriteFile(file, once.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := annotate(&twice, file, nil); err != nil || !bytes.Equal(once.Bytes(), twice.Bytes()) {
+			t.Errorf("written again without comments, %d bytes become %d, %v", once.Len(), twice.Len(), err)
+		}
+	})
+}
+
 // dataOf reads a pcapng file with comments.
 func dataOf(t *testing.T, file io.Reader, comments map[int][]string) (all [][]byte) {
 	t.Helper()
