@@ -61,11 +61,12 @@ type step struct {
 	ackLeft  int64 // when the first ACK that covers it left the receiver; 0 if none was seen
 	wire     int32 // bytes of the IP packet, of all pieces
 	packet   int32
+	passage  int // its number in the path's log
 	segment  int // its index in the connection, forgotten ones counted
 	kind     flow.Kind
 	again    int // the step that carried its bytes again, absolute, and 1 more; 0 if none did
 	modelled bool
-	heeded   bool // its reader read: the window in that ACK is about as wide as ever
+	heeded   bool // nothing held that ACK back: it came alone, and its window is about as wide as ever
 	prompt   bool // that ACK left at once when it arrived
 	missing  bool // the IP-ID says that a packet between the one before and this was lost
 	gap      gap
@@ -78,7 +79,8 @@ type ack struct {
 	ack     int64
 	edge    int64 // -1 if the window's scale is unknown
 	window  int64
-	newest  int // the last step that it covers and none before did, absolute; -1 if none
+	newest  int  // the last step that it covers and none before did, absolute; -1 if none
+	data    bool // it came with bytes
 	before  sender
 	packet  int32
 }
@@ -138,7 +140,8 @@ func (l *lane) sent(s *flow.Segment, index int) {
 	if st.gap.cause == timeline.Loss {
 		l.resent(&st)
 	}
-	l.append(st)
+	l.path.arrived(l, &st, late)
+	l.steps = append(l.steps, st)
 	l.remember(&st, s)
 }
 
@@ -241,11 +244,6 @@ func (l *lane) lostOf(s *step) bool {
 	return by == nil || l.kindOf(by) != flow.Spurious
 }
 
-func (l *lane) append(st step) {
-	l.path.arrived(l, &st)
-	l.steps = append(l.steps, st)
-}
-
 // remember takes in what the next step must know.
 func (l *lane) remember(st *step, s *flow.Segment) {
 	if idle := st.image - l.prevImage; l.next == l.una && idle > int64(200e6) {
@@ -284,7 +282,7 @@ func (l *lane) evenly(waited int64) int {
 // acked takes in an ACK of the lane's receiver.
 func (l *lane) acked(s *flow.Segment) {
 	left := s.At - l.toReceiver()
-	a := ack{left: left, release: left + l.rtt(), ack: s.Ack, edge: -1, packet: s.Packet}
+	a := ack{left: left, release: left + l.rtt(), ack: s.Ack, edge: -1, packet: s.Packet, data: s.Len > 0}
 	if s.Window >= 0 {
 		a.window = int64(s.Window)
 		a.edge = s.Ack + a.window
@@ -338,7 +336,7 @@ func (l *lane) cover(a *ack) int {
 	}
 	if s := l.step(newest); s != nil && newest >= first && s.ackLeft == a.left {
 		// RFC 5681 §4.2: "at least every second full-sized segment"
-		s.heeded = a.edge < 0 || a.window >= l.widest*3/4
+		s.heeded = !a.data && (a.edge < 0 || a.window >= l.widest*3/4)
 		s.prompt = s.heeded && a.ack-l.ackedTo > int64(l.conn.SegmentSize(l.dir))
 	}
 	return newest

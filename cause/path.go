@@ -10,6 +10,7 @@ import (
 // when, and how fast it is.
 type path struct {
 	log      []passage
+	trimmed  int   // passages that stood before
 	modelled int   // of log: all before have their arrival
 	busy     int64 // until when the bottleneck is, by the model
 
@@ -41,14 +42,15 @@ func (l *lane) step(n int) *step {
 	return &l.steps[n-l.dropped]
 }
 
-// arrived takes in the next step of a lane.
-func (p *path) arrived(l *lane, st *step) {
+// arrived takes in the next step of a lane; late is the latest that its image can be.
+func (p *path) arrived(l *lane, st *step, late int64) {
 	if len(p.log) >= mostPassages {
 		p.trim(len(p.log) / 2)
 	}
+	st.passage = p.trimmed + len(p.log)
 	p.log = append(p.log, passage{lane: l, step: l.dropped + len(l.steps), image: st.image, at: st.at, wire: st.wire})
 	if l.seen() {
-		p.measure(st.at, st.image, int64(st.wire))
+		p.measure(st.at, late, int64(st.wire))
 	}
 }
 
@@ -74,6 +76,7 @@ func (p *path) interrupt() {
 
 func (p *path) trim(n int) {
 	p.log = append(p.log[:0:0], p.log[n:]...)
+	p.trimmed += n
 	p.modelled = max(0, p.modelled-n)
 }
 
@@ -142,6 +145,13 @@ func (p *path) others(l *lane, from, until int64) int64 {
 		at = min(at, e.at-serial)
 	}
 	return max(at, from)
+}
+
+// shared says whether other lanes' packets were sent between a step and the one of its
+// lane before it.
+func (p *path) shared(s *step) bool {
+	i := s.passage - p.trimmed
+	return i > 0 && p.log[i-1].lane != p.log[i].lane
 }
 
 // behind is the last passage that had arrived by a time; they are nearly in order.

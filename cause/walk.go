@@ -126,6 +126,18 @@ func (w *walk) ahead(l *lane) int64 {
 	return 0
 }
 
+// queuedFrom is since when, until its own turn, the bottleneck had other lanes' bytes
+// before a step's.
+func (l *lane) queuedFrom(s *step, from, begun int64) int64 {
+	switch {
+	case l.seen():
+		return l.path.others(l, from, begun)
+	case l.path.shared(s):
+		return from
+	}
+	return begun
+}
+
 // among walks over the time in which a message of HTTP/2 was not begun, if bytes of
 // other streams came before its first, and returns the pieces from there on. As long
 // as its sender now and then had nothing to send at all, it was not ready; after that
@@ -318,7 +330,7 @@ func (l *lane) hold(g gap) int64 {
 func (w *walk) arrive(l *lane, p piece, begun int64) {
 	ours := span{cause: timeline.Transfer, packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir}
 	if w.at < begun {
-		busy := l.path.others(l, w.at, begun)
+		busy := l.queuedFrom(p.step, w.at, begun)
 		w.to(busy, ours)
 		w.to(begun, span{cause: timeline.Queueing, packets: []int32{p.step.packet}, certainty: 0.8, dir: l.dir})
 	}
