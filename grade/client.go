@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/lingerhttp/linger"
 	"github.com/lingerhttp/linger/lab"
@@ -46,16 +47,21 @@ func newClient(s *Scenario, book *notebook, side *lab.Side, config *tls.Config) 
 
 // run does all exchanges, so many at once, in their order.
 func (c *client) run(ctx context.Context) error {
-	for range min(max(1, c.scenario.AtOnce), len(c.scenario.Plans)) {
+	for i := range min(max(1, c.scenario.AtOnce), len(c.scenario.Plans)) {
 		c.workers.Add(1)
-		go c.work(ctx)
+		go c.work(ctx, time.Duration(i)*apart)
 	}
 	c.workers.Wait()
 	return errors.Join(c.err, c.transport.Close())
 }
 
-func (c *client) work(ctx context.Context) {
+// apart is how far apart the first exchanges of a client begin, so that they come in
+// the same order in every run.
+const apart = 2 * time.Millisecond
+
+func (c *client) work(ctx context.Context, after time.Duration) {
 	defer c.workers.Done()
+	sleep(ctx, after)
 	for n := c.take(nil); n > 0; {
 		n = c.take(c.exchange(ctx, n, &c.scenario.Plans[n-1]))
 	}

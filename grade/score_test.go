@@ -101,15 +101,33 @@ func TestMarks(t *testing.T) {
 }
 
 func TestTrials(t *testing.T) {
-	before := []*Judged{judgedOf(1, 0, timeline.Queued, 50, timeline.Nagle, 40, timeline.Propagation, 60), judgedOf(2, 200, timeline.Server, 100)}
-	after := []*Judged{judgedOf(1, 0, timeline.Propagation, 60), judgedOf(2, 90, timeline.Server, 110)}
-	explained := []*cause.Explained{
-		{Timeline: explainedOf(1, 50, timeline.Nagle, 100), Savings: []cause.Saving{{Remedy: cause.NoDelay, Time: 35 * ms}, {Remedy: cause.QuickACK, Time: ms}}},
-		{Timeline: explainedOf(2, 200, timeline.Server, 100), Savings: []cause.Saving{{Remedy: cause.NoDelay, Time: 20 * ms}}},
+	p := Played{
+		Scenario: 7,
+		Truth: []*Judged{
+			judgedOf(1, 0, timeline.Queued, 50, timeline.Nagle, 40, timeline.Propagation, 60),
+			judgedOf(2, 200, timeline.Server, 100),
+			judgedOf(3, 300, timeline.Server, 100),
+			judgedOf(4, 400, timeline.Server, 100),
+		},
+		With: map[cause.Remedy][]*Judged{
+			Nothing: {
+				judgedOf(1, 0, timeline.Propagation, 100), judgedOf(2, 90, timeline.Server, 100),
+				judgedOf(3, 300, timeline.Server, 110), judgedOf(4, 400, timeline.Server, 100),
+			},
+			cause.NoDelay: {
+				judgedOf(1, 0, timeline.Propagation, 60), judgedOf(2, 90, timeline.Server, 110), judgedOf(3, 300, timeline.Server, 110),
+				{Exchange: 4, Problem: "it failed"},
+			},
+		},
 	}
-	got := SumTrials(cause.NoDelay, Trials(cause.NoDelay, 7, before, after, explained))
+	for nth := 1; nth <= 4; nth++ {
+		p.Explained = append(p.Explained, &cause.Explained{Timeline: explainedOf(nth, 0, timeline.Server, 100)})
+	}
+	p.Explained[0].Savings = []cause.Saving{{Remedy: cause.NoDelay, Time: 35 * ms}, {Remedy: cause.QuickACK, Time: ms}}
+	p.Explained[1].Savings = []cause.Saving{{Remedy: cause.NoDelay, Time: 20 * ms}}
+	got := SumTrials(cause.NoDelay, p.Trials(cause.NoDelay))
 	want := Saved{
-		Remedy: "nodelay", Exchanges: 2, Scenarios: 1, Predicted: 55e6, Measured: 30e6,
+		Remedy: "nodelay", Exchanges: 2, Unsteady: 1, Scenarios: 1, Predicted: 55e6, Measured: 30e6,
 		MedianError: 0.05, P90Error: 0.3, Much: 2, MuchMedianError: 0.05, MuchP90Error: 0.3, Wrong: 1,
 	}
 	for _, v := range []*float64{&got.MedianError, &got.P90Error, &got.MuchMedianError, &got.MuchP90Error} {
@@ -117,5 +135,34 @@ func TestTrials(t *testing.T) {
 	}
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if n := SumTrials(Nothing, p.Trials(Nothing)); n.Exchanges != 4 || n.Much != 1 {
+		t.Errorf("nothing: %+v", n)
+	}
+}
+
+func TestCases(t *testing.T) {
+	scenarios := Scenarios(7, 100)
+	n := make(map[cause.Remedy]int)
+	unchanged := make(map[int]bool)
+	all := Cases(scenarios, 4)
+	for _, c := range all {
+		n[c.Remedy]++
+		if c.Remedy == Nothing {
+			unchanged[c.Scenario.Number] = true
+		}
+	}
+	for _, c := range all {
+		if !unchanged[c.Scenario.Number] {
+			t.Errorf("scenario %d is not played again unchanged", c.Scenario.Number)
+		}
+	}
+	for _, r := range Remedies()[1:] {
+		if n[r] != 4 {
+			t.Errorf("%s: %d cases", RemedyName(r), n[r])
+		}
+	}
+	if len(unchanged) > 25 || len(Cases(scenarios, 0)) > 0 {
+		t.Errorf("%d scenarios are played unchanged", len(unchanged))
 	}
 }

@@ -131,26 +131,23 @@ type graded struct {
 	Scores    map[string]*grade.Score  `json:"scores"`
 	Savings   map[string][]grade.Saved `json:"savings,omitempty"`
 
-	known  map[int]*judged
-	trials map[grade.End][]grade.Trial
+	known map[int]*judged // scenarios by their numbers
 }
 
-// A judged is what the trials of remedies need of a scenario as it was.
+// A judged is a scenario with what is said of it, and what remedies made of it.
 type judged struct {
 	truth     []*grade.Judged
 	explained map[grade.End][]*cause.Explained
+	late      bool
+	with      map[cause.Remedy][]*grade.Judged
 }
 
 func (f *gradeFlags) run(ctx context.Context, e *env, scenarios []grade.Scenario, ends []grade.End) error {
 	g := &graded{
 		Scores: make(map[string]*grade.Score), Savings: make(map[string][]grade.Saved),
-		known: make(map[int]*judged), trials: make(map[grade.End][]grade.Trial),
+		known: make(map[int]*judged),
 	}
 	stage := grade.Stage{AtOnce: f.atOnce, Keep: f.keep, From: f.from}
-	cases := grade.Cases(scenarios, f.remedies)
-	for _, c := range cases {
-		g.known[c.Scenario.Number] = nil // to be kept
-	}
 	stage.Each(ctx, scenarios, func(s grade.Scenario, facts *grade.Facts, err error) {
 		f.progress(e, s.String())
 		if err := g.add(s, facts, err, ends); err != nil {
@@ -159,10 +156,10 @@ func (f *gradeFlags) run(ctx context.Context, e *env, scenarios []grade.Scenario
 			f.tell(e, g, facts, ends)
 		}
 	})
-	stage.Again(ctx, cases, func(c grade.Case, facts *grade.Facts, err error) {
+	stage.Again(ctx, grade.Cases(scenarios, f.remedies), func(c grade.Case, facts *grade.Facts, err error) {
 		f.progress(e, fmt.Sprintf("%s: %v", grade.RemedyName(c.Remedy), &c.Scenario))
 		if !(f.from != "" && errors.Is(err, fs.ErrNotExist)) {
-			g.try(c, facts, err, ends)
+			g.try(c, facts, err)
 		}
 	})
 	if ctx.Err() != nil {
@@ -207,7 +204,10 @@ func (g *graded) add(s grade.Scenario, f *grade.Facts, err error, ends []grade.E
 	}
 	g.Scenarios++
 	g.certify(strconv.Itoa(s.Number), f)
-	known := &judged{grade.Truth(f), make(map[grade.End][]*cause.Explained)}
+	known := &judged{
+		truth: grade.Truth(f), explained: make(map[grade.End][]*cause.Explained),
+		late: f.Certificate.Late, with: make(map[cause.Remedy][]*grade.Judged),
+	}
 	for _, end := range ends {
 		if known.explained[end], err = f.Explained(end); err != nil {
 			return err
@@ -233,8 +233,8 @@ func (g *graded) certify(name string, f *grade.Facts) {
 	}
 }
 
-// try compares a scenario that was played again with a remedy.
-func (g *graded) try(c grade.Case, f *grade.Facts, err error, ends []grade.End) {
+// try takes in a scenario that was played again with a remedy.
+func (g *graded) try(c grade.Case, f *grade.Facts, err error) {
 	name := fmt.Sprintf("%d with %s", c.Scenario.Number, grade.RemedyName(c.Remedy))
 	known := g.known[c.Scenario.Number]
 	if err != nil || known == nil {
@@ -242,18 +242,22 @@ func (g *graded) try(c grade.Case, f *grade.Facts, err error, ends []grade.End) 
 		return
 	}
 	g.certify(name, f)
-	after := grade.Truth(f)
-	for _, end := range ends {
-		g.trials[end] = append(g.trials[end], grade.Trials(c.Remedy, c.Scenario.Number, known.truth, after, known.explained[end])...)
+	if !f.Certificate.Late && !known.late {
+		known.with[c.Remedy] = grade.Truth(f)
 	}
 }
 
-// sum sums up the trials.
+// sum sums up what remedies saved.
 func (g *graded) sum(ends []grade.End) {
 	for _, end := range ends {
 		for _, r := range grade.Remedies() {
-			if s := grade.SumTrials(r, g.trials[end]); s.Exchanges > 0 {
-				g.Savings[end.String()] = append(g.Savings[end.String()], s)
+			var trials []grade.Trial
+			for number, k := range g.known {
+				p := grade.Played{Scenario: number, Truth: k.truth, Explained: k.explained[end], With: k.with}
+				trials = append(trials, p.Trials(r)...)
+			}
+			if len(trials) > 0 {
+				g.Savings[end.String()] = append(g.Savings[end.String()], grade.SumTrials(r, trials))
 			}
 		}
 	}

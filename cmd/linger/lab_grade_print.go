@@ -129,14 +129,16 @@ func printWorst(w io.Writer, s *grade.Score) {
 }
 
 // printSavings prints what remedies save. Errors are in percent of an exchange's time.
+// Unsteady exchanges, which take another time when nothing is changed, are counted and
+// left out.
 func printSavings(w io.Writer, all []grade.Saved) {
 	if len(all) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%-17s %9s %9s %12s %12s %8s %8s   %s\n", "remedy", "scenarios", "exchanges",
+	fmt.Fprintf(w, "\n%-17s %9s %9s %8s %12s %12s %8s %8s   %s\n", "remedy", "scenarios", "exchanges", "unsteady",
 		"predicted ms", "measured ms", "median %", "p90 %", "of those that save over 5 %: number, median, p90, wrong sign")
 	for _, s := range all {
-		fmt.Fprintf(w, "%-17s %9d %9d %12.1f %12.1f %8.1f %8.1f   %6d %6.1f %6.1f %4d\n", s.Remedy, s.Scenarios, s.Exchanges,
+		fmt.Fprintf(w, "%-17s %9d %9d %8d %12.1f %12.1f %8.1f %8.1f   %6d %6.1f %6.1f %4d\n", s.Remedy, s.Scenarios, s.Exchanges, s.Unsteady,
 			millis(s.Predicted), millis(s.Measured), 100*s.MedianError, 100*s.P90Error,
 			s.Much, 100*s.MuchMedianError, 100*s.MuchP90Error, s.Wrong)
 	}
