@@ -1,6 +1,8 @@
 package cause
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/lingerhttp/linger/exchange"
@@ -151,6 +153,19 @@ func (c *conn) handshake(w *walk) {
 	w.to(done, span{cause: timeline.Handshake, packets: packets, certainty: 0.99})
 }
 
+// nothing stands for an exchange in which no times can be told apart: what is known of
+// it has no cause, and may have no length either.
+func (w *walk) nothing(x *exchange.Exchange) {
+	begin := cmp.Or(x.Request.First, x.Response.First)
+	w.at = max(begin, x.Request.Last, x.Response.Last)
+	packets := []int32{x.Request.FirstPacket, x.Request.LastPacket, x.Response.FirstPacket, x.Response.LastPacket}
+	slices.Sort(packets)
+	w.spans = []span{{
+		cause: timeline.Unknown, phase: w.phase, start: begin, end: w.at,
+		packets: slices.Compact(packets), certainty: 1,
+	}}
+}
+
 // timeline makes the record of a walk.
 func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
 	e := &timeline.Exchange{
@@ -165,19 +180,20 @@ func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
 	for _, m := range x.Interim {
 		e.Received.Header += m.Head
 	}
-	start := w.at
-	if len(w.spans) > 0 {
-		start = w.spans[0].start
+	if len(w.spans) == 0 {
+		w.nothing(x)
 	}
+	start := w.spans[0].start
 	e.Start = time.Unix(0, start)
 	for _, s := range w.spans {
 		t := timeline.Span{
 			Phase: s.phase, Cause: s.cause, Start: time.Duration(s.start - start), End: time.Duration(s.end - start),
 			Note: s.sentence(), Certainty: float64(s.certainty),
 		}
-		for _, p := range s.packets {
+		for _, p := range evidence(s.packets...) {
 			t.Evidence = append(t.Evidence, int(p))
 		}
+		slices.Sort(t.Evidence)
 		e.Spans = append(e.Spans, t)
 	}
 	e.Duration = time.Duration(w.at - start)
