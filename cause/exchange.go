@@ -26,7 +26,7 @@ func (c *conn) explain(x *exchange.Exchange) *Explained {
 	c.request(w, up, x)
 	w.phase = timeline.Wait
 	c.response(w, down, x)
-	return &Explained{Timeline: c.timeline(x, w), Source: x}
+	return &Explained{Timeline: c.timeline(x, w), Source: x, Savings: c.savings(x, w)}
 }
 
 // begins is when a message's first byte left its sender.

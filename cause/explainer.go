@@ -57,6 +57,8 @@ type conn struct {
 	pair    *pair
 	lookup  *exchange.Lookup
 	waiting []*exchange.Exchange
+
+	accounts []*account // of its last exchanges
 }
 
 // New begins a capture. Each exchange is told when all that explains it was seen,

@@ -26,6 +26,8 @@ type lane struct {
 	next  int64 // sent
 	heard []ack // since the step before, with what was before each
 
+	window0    int64 // what was under way when the congestion window first held something back; 0: never
+	growth     growth
 	small      int64 // the end of the last small segment (snd_sml of Linux); -1 if none
 	flight     int64 // the most that was under way at once, since the last loss or pause
 	recover    int64 // until this is acknowledged, losses are repaired; 0: there are none
@@ -107,6 +109,12 @@ func newLane(c *flow.Conn, d flow.Dir, p *path, ends *pair) *lane {
 type pair struct {
 	way    [2]int64
 	clocks [2]*tsClock // of the senders of each direction
+
+	// What would have become of connections that were kept, see conn.warm.
+	ends    []int64 // when exchanges ended, the last ones
+	taken   int     // of the connections that these left, how many would have been used again
+	window  int64   // how far the congestion window would have grown
+	lastEnd int64
 }
 
 func (p *pair) learn(c *flow.Conn) {
@@ -136,9 +144,15 @@ func (l *lane) sent(s *flow.Segment, index int) {
 	l.hear(late + slack)
 	st.image = l.between(early, late)
 	st.missing = l.skipped > 0 && l.seen()
-	st.gap = decide(l.situation(&st, s))
-	if st.gap.cause == timeline.Loss {
+	sit := l.situation(&st, s)
+	st.gap = decide(sit)
+	switch st.gap.cause {
+	case timeline.Loss:
 		l.resent(&st)
+	case timeline.SlowStart:
+		if l.window0 == 0 && st.gap.release != 0 {
+			l.window0 = sit.next - sit.before.una
+		}
 	}
 	l.path.arrived(l, &st, late)
 	l.steps = append(l.steps, st)
