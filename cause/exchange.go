@@ -18,8 +18,8 @@ import (
 //	response  until its last byte can be read
 func (c *conn) explain(x *exchange.Exchange) *Explained {
 	up, down := c.lanes[flow.Up], c.lanes[flow.Down]
-	up.path.model(c.Last)
-	down.path.model(c.Last)
+	up.path.model(up.lastImage(&x.Request))
+	down.path.model(down.lastImage(&x.Response))
 	w := &walk{}
 	c.setUp(w, x)
 	w.phase = timeline.Send
@@ -38,6 +38,17 @@ func (l *lane) begins(m *exchange.Message) (int64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// lastImage is the image of the last step that brought bytes of a message.
+func (l *lane) lastImage(m *exchange.Message) int64 {
+	end := m.End()
+	for i := len(l.steps) - 1; i >= 0; i-- {
+		if l.steps[i].from < end {
+			return l.steps[i].image
+		}
+	}
+	return 0
 }
 
 func (c *conn) request(w *walk, l *lane, x *exchange.Exchange) {

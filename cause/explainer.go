@@ -37,6 +37,7 @@ type Explainer struct {
 	lookups *exchange.Lookups
 	http    exchange.Config
 	conns   map[*flow.Conn]*conn
+	queue   []waiting
 	last    *conn // that of the last segment: the next is often of the same
 	paths   map[route]*path
 	pairs   map[[2]netip.Addr]*pair
@@ -100,7 +101,13 @@ func (e *Explainer) wanted(p *packet.Packet) bool {
 }
 
 // Close explains what is still open: the capture has ended.
-func (e *Explainer) Close() { e.table.Close() }
+func (e *Explainer) Close() {
+	for _, w := range e.queue {
+		w.explain(e)
+	}
+	e.queue = nil
+	e.table.Close()
+}
 
 func (e *Explainer) open(c *flow.Conn) flow.Sink {
 	s := &conn{Conn: c, lookup: e.lookups.For(c)}
@@ -146,11 +153,21 @@ func (e *Explainer) segment(c *flow.Conn) {
 	if seg.Ack >= 0 {
 		s.lanes[seg.Dir.Other()].acked(seg)
 	}
-	if len(s.waiting) > 0 {
-		e.ready(s)
-	}
+	e.due(seg.At)
 	if !e.config.Keep && len(c.Segments) >= 2*keepSegments {
+		s.settle(keepSegments)
 		c.Forget(keepSegments)
+	}
+}
+
+// settle notes what the first n segments were there for, before they are forgotten.
+func (s *conn) settle(n int) {
+	for _, l := range s.lanes {
+		for i := range l.steps {
+			if st := &l.steps[i]; st.segment < s.Forgotten+n {
+				st.kind = l.kindOf(st)
+			}
+		}
 	}
 }
 
@@ -172,18 +189,35 @@ func (e *Explainer) exchange(s *conn, x *exchange.Exchange) {
 		x.Lookup = s.lookup
 	}
 	s.waiting = append(s.waiting, x)
-	e.ready(s)
+	e.queue = append(e.queue, waiting{s, x, s.Last})
 }
 
-// ready explains the exchanges of which all that matters was seen: the response was
-// acknowledged, so that nothing of it is to come again.
-func (e *Explainer) ready(s *conn) {
-	for len(s.waiting) > 0 {
-		x := s.waiting[0]
-		if end := x.Response.End(); end > s.Sides[flow.Down].Acked && s.Last-x.Response.Last < int64(2e9) {
-			return
-		}
-		e.explain(s)
+// A waiting is an exchange that is to be explained, and when it ended.
+type waiting struct {
+	conn     *conn
+	exchange *exchange.Exchange
+	since    int64
+}
+
+// patience is how long an exchange waits to be explained, in nanoseconds of the
+// capture: what comes after it tells what was lost and what was not, how fast the
+// link is, and how far the clocks are apart. A timeout of TCP is over in it, mostly.
+const patience = 2e9
+
+// due explains the exchanges that have waited long enough.
+func (e *Explainer) due(now int64) {
+	n := 0
+	for ; n < len(e.queue) && now-e.queue[n].since > patience; n++ {
+		e.queue[n].explain(e)
+		e.queue[n] = waiting{}
+	}
+	e.queue = e.queue[n:]
+}
+
+// explain explains the exchange, unless its connection has ended and that was done.
+func (w waiting) explain(e *Explainer) {
+	if len(w.conn.waiting) > 0 && w.conn.waiting[0] == w.exchange {
+		e.explain(w.conn)
 	}
 }
 

@@ -18,7 +18,7 @@ type gap struct {
 	newest        int
 	packet        int32
 
-	idle      bool // all that was sent before had been acknowledged
+	idle      bool // all that was sent before had been acknowledged, or should have been
 	fresh     bool // that ACK acknowledged something new
 	update    bool // that ACK opened the window, and acknowledged nothing new
 	certainty float32
@@ -78,7 +78,7 @@ func (l *lane) situation(st *step, s *flow.Segment) situation {
 // that of the kernel's own tests (tcp_write_xmit): window, congestion window, Nagle;
 // what the kernel did not hold back, the application had not written.
 func decide(s situation) gap {
-	g := gap{cause: timeline.Stall, certainty: 0.9, newest: -1, idle: s.next <= s.after.una}
+	g := gap{cause: timeline.Stall, certainty: 0.9, newest: -1, idle: s.next <= s.after.una || s.waited > s.rtt/2}
 	if s.released {
 		g.release, g.left, g.packet, g.newest = s.ack.release, s.ack.left, s.ack.packet, s.ack.newest
 		g.fresh = s.ack.ack > s.before.una

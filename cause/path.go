@@ -3,6 +3,8 @@ package cause
 import (
 	"math"
 	"sort"
+
+	"github.com/lingerhttp/linger/flow"
 )
 
 // A path is what the connections of one client share in one direction: a bottleneck,
@@ -29,6 +31,7 @@ type passage struct {
 	at    int64
 	wire  int32
 	lost  bool
+	seen  bool // at is no guess
 }
 
 // most passages are kept in mind; beyond them the older half is forgotten.
@@ -48,7 +51,7 @@ func (p *path) arrived(l *lane, st *step, late int64) {
 		p.trim(len(p.log) / 2)
 	}
 	st.passage = p.trimmed + len(p.log)
-	p.log = append(p.log, passage{lane: l, step: l.dropped + len(l.steps), image: st.image, at: st.at, wire: st.wire})
+	p.log = append(p.log, passage{lane: l, step: l.dropped + len(l.steps), image: st.image, at: st.at, wire: st.wire, seen: st.modelled})
 	if l.seen() {
 		p.measure(st.at, late, int64(st.wire))
 	}
@@ -105,6 +108,9 @@ func (p *path) model(until int64) {
 	for ; p.modelled < len(p.log) && p.log[p.modelled].image <= until; p.modelled++ {
 		e := &p.log[p.modelled]
 		s := e.lane.step(e.step)
+		if s == nil && !e.seen {
+			e.at = max(e.image, p.busy) + p.serial(e.wire)
+		}
 		if s == nil || s.modelled {
 			p.busy = e.at
 			continue
@@ -113,7 +119,7 @@ func (p *path) model(until int64) {
 		s.at = max(s.image, p.busy) + p.serial(s.wire)
 		known := p.rate() > 0 || s.ackLeft-s.image > leastDelay
 		queued := p.busy > s.image && s.ackLeft-s.at < mostUnseen*p.serial(s.wire)
-		if s.ackLeft != 0 && (!known && s.heeded || s.prompt && queued || s.at > s.ackLeft) {
+		if s.ackLeft != 0 && e.lane.kindOf(s) != flow.Spurious && (!known && s.heeded || s.prompt && queued || s.at > s.ackLeft) {
 			s.at = max(s.image, s.ackLeft)
 		}
 		e.at, e.lost = s.at, e.lane.lostOf(s)
@@ -124,10 +130,10 @@ func (p *path) model(until int64) {
 }
 
 // leastDelay is from where on an ACK may have been held on purpose, in nanoseconds.
-const leastDelay = 38e6
+const leastDelay = 15e6
 
 // mostUnseen is how many packets may stand in the queue that the capture has not seen.
-const mostUnseen = 64
+const mostUnseen = 16
 
 // others says since when the bottleneck was busy with other lanes' bytes without a
 // break until a time, not before another.
