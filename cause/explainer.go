@@ -254,6 +254,6 @@ func (e *Explainer) closed(c *flow.Conn) {
 		e.last = nil
 	}
 	for _, l := range s.lanes {
-		l.steps, l.acks = nil, nil // the path's log may know the lane for a while
+		l.path.leave(l)
 	}
 }

@@ -10,10 +10,11 @@ import (
 // arrived had no queue been in its way; an ACK's release is the earliest image of
 // what it let go: one round trip after it left the receiver.
 type lane struct {
-	conn *flow.Conn
-	dir  flow.Dir
-	path *path
-	pair *pair
+	conn   *flow.Conn
+	dir    flow.Dir
+	path   *path
+	number int32 // in the path
+	pair   *pair
 
 	steps   []step
 	dropped int // steps that stood before
@@ -101,7 +102,9 @@ func (l *lane) toReceiver() int64 { return l.pair.way[l.dir] }
 func (l *lane) oneWay() int64 { return l.rtt() / 2 }
 
 func newLane(c *flow.Conn, d flow.Dir, p *path, ends *pair) *lane {
-	return &lane{conn: c, dir: d, path: p, pair: ends, edge: -1, small: -1}
+	l := &lane{conn: c, dir: d, path: p, pair: ends, edge: -1, small: -1}
+	p.join(l)
+	return l
 }
 
 // A pair is how far two hosts are from the place of capture, by the receivers of each
@@ -177,7 +180,7 @@ func (l *lane) count(s *flow.Segment) {
 
 // between chooses the image within its bounds: an ACK that came then let it go.
 func (l *lane) between(early, late int64) int64 {
-	for _, a := range l.heard {
+	for _, a := range l.recent() {
 		if a.release >= early && a.release <= late {
 			return a.release
 		}
@@ -187,13 +190,16 @@ func (l *lane) between(early, late int64) int64 {
 
 // releaser is the first of the ACKs that the sender heard right before a time.
 func (l *lane) releaser(image, epsilon int64) (ack, bool) {
-	for _, a := range l.heard {
+	for _, a := range l.recent() {
 		if a.release > image-epsilon {
 			return a, true
 		}
 	}
 	return ack{newest: -1}, false
 }
+
+// recent are the last of the ACKs heard since the step before.
+func (l *lane) recent() []ack { return l.heard[max(0, len(l.heard)-mostHeard):] }
 
 // hear applies the ACKs that the sender has by a time, as images go.
 func (l *lane) hear(until int64) {
@@ -209,14 +215,20 @@ func (l *lane) hear(until int64) {
 			}
 		}
 		l.edge = max(l.edge, a.edge)
-		if len(l.heard) == mostHeard {
-			l.heard = append(l.heard[:0], l.heard[1:]...)
+		if len(l.heard) == 4*mostHeard {
+			l.heard = append(l.heard[:0], l.recent()[1:]...)
 		}
 		l.heard = append(l.heard, a)
 	}
-	if n > 0 {
-		l.acks = l.acks[n:]
+	l.acks = drop(l.acks, n)
+}
+
+// drop takes the first n away, and their memory with them once it is half of all.
+func drop[T any](all []T, n int) []T {
+	if n == len(all) {
+		return all[:0]
 	}
+	return all[n:]
 }
 
 // resent notes that bytes went again: those who carried them last were lost, unless it

@@ -1,7 +1,6 @@
 package cause
 
 import (
-	"math"
 	"sort"
 
 	"github.com/lingerhttp/linger/flow"
@@ -12,34 +11,51 @@ import (
 // when, and how fast it is.
 type path struct {
 	log      []passage
-	trimmed  int   // passages that stood before
+	trimmed  int // passages that stood before
+	lanes    map[int32]*lane
+	numbers  int32 // of lanes, so far
 	modelled int   // of log: all before have their arrival
 	busy     int64 // until when the bottleneck is, by the model
 
 	last   int64    // when bytes last came over it, as measured
 	meters [3]meter // of runs of so many: the longest that there are tell best
+	found  float64  // what rate has found
+	stale  bool     // and something was measured since
 }
 
 // meterRuns are how many arrivals in a row each meter looks at.
 var meterRuns = [3]int{32, 8, 4}
 
-// A passage is one step's way over the bottleneck. It outlives the step.
+// A passage is one step's way over the bottleneck. It outlives the step, and its lane.
 type passage struct {
-	lane  *lane
-	step  int // absolute
 	image int64
 	at    int64
+	step  int   // absolute
+	lane  int32 // its number in the path
 	wire  int32
 	lost  bool
 	seen  bool // at is no guess
 }
 
+// join numbers a lane whose steps come over the path.
+func (p *path) join(l *lane) {
+	if p.lanes == nil {
+		p.lanes = make(map[int32]*lane)
+	}
+	p.numbers++
+	l.number = p.numbers
+	p.lanes[l.number] = l
+}
+
+// leave forgets a lane, whose steps will not be asked for any more.
+func (p *path) leave(l *lane) { delete(p.lanes, l.number) }
+
 // most passages are kept in mind; beyond them the older half is forgotten.
 const mostPassages = 1 << 18
 
-// step is the step of an absolute number, nil if it was dropped.
+// step is the step of an absolute number, nil if it was dropped, or the lane has left.
 func (l *lane) step(n int) *step {
-	if n < l.dropped || n-l.dropped >= len(l.steps) {
+	if l == nil || n < l.dropped || n-l.dropped >= len(l.steps) {
 		return nil
 	}
 	return &l.steps[n-l.dropped]
@@ -51,7 +67,7 @@ func (p *path) arrived(l *lane, st *step, late int64) {
 		p.trim(len(p.log) / 2)
 	}
 	st.passage = p.trimmed + len(p.log)
-	p.log = append(p.log, passage{lane: l, step: l.dropped + len(l.steps), image: st.image, at: st.at, wire: st.wire, seen: st.modelled})
+	p.log = append(p.log, passage{lane: l.number, step: l.dropped + len(l.steps), image: st.image, at: st.at, wire: st.wire, seen: st.modelled})
 	if l.seen() {
 		p.measure(st.at, late, int64(st.wire))
 	}
@@ -64,7 +80,7 @@ func (p *path) measure(at, image, bytes int64) {
 	if image > p.last {
 		p.interrupt()
 	}
-	p.last = at
+	p.last, p.stale = at, true
 	for i := range p.meters {
 		p.meters[i].add(at, bytes, meterRuns[i])
 	}
@@ -73,7 +89,7 @@ func (p *path) measure(at, image, bytes int64) {
 // interrupt says that what comes next tells nothing about the time before.
 func (p *path) interrupt() {
 	for i := range p.meters {
-		p.meters[i].n = 0
+		p.meters[i].interrupt()
 	}
 }
 
@@ -94,12 +110,17 @@ func (p *path) serial(bytes int32) int64 {
 
 // rate is in bytes a second, 0 if it is not known.
 func (p *path) rate() float64 {
+	if !p.stale {
+		return p.found
+	}
+	p.stale = false
 	for i := range p.meters {
 		if m := &p.meters[i]; m.total >= 4 || i == len(p.meters)-1 {
-			return m.rate()
+			p.found = m.rate()
+			break
 		}
 	}
-	return 0
+	return p.found
 }
 
 // model works out when the steps arrived that were sent by a time, where that is not
@@ -107,7 +128,8 @@ func (p *path) rate() float64 {
 func (p *path) model(until int64) {
 	for ; p.modelled < len(p.log) && p.log[p.modelled].image <= until; p.modelled++ {
 		e := &p.log[p.modelled]
-		s := e.lane.step(e.step)
+		l := p.lanes[e.lane]
+		s := l.step(e.step)
 		if s == nil && !e.seen {
 			e.at = max(e.image, p.busy) + p.serial(e.wire)
 		}
@@ -119,10 +141,10 @@ func (p *path) model(until int64) {
 		s.at = max(s.image, p.busy) + p.serial(s.wire)
 		known := p.rate() > 0 || s.ackLeft-s.image > leastDelay
 		queued := p.busy > s.image && s.ackLeft-s.at < mostUnseen*p.serial(s.wire)
-		if s.ackLeft != 0 && e.lane.kindOf(s) != flow.Spurious && (!known && s.heeded || s.prompt && queued || s.at > s.ackLeft) {
+		if s.ackLeft != 0 && l.kindOf(s) != flow.Spurious && (!known && s.heeded || s.prompt && queued || s.at > s.ackLeft) {
 			s.at = max(s.image, s.ackLeft)
 		}
-		e.at, e.lost = s.at, e.lane.lostOf(s)
+		e.at, e.lost = s.at, l.lostOf(s)
 		if !e.lost {
 			p.busy = s.at
 		}
@@ -141,7 +163,7 @@ func (p *path) others(l *lane, from, until int64) int64 {
 	at := until
 	for i := p.behind(until + slack); i >= 0 && p.log[i].at > from; i-- {
 		e := &p.log[i]
-		if e.lane == l || e.lost {
+		if e.lane == l.number || e.lost {
 			continue
 		}
 		serial := p.serial(e.wire)
@@ -163,66 +185,4 @@ func (p *path) shared(s *step) bool {
 // behind is the last passage that had arrived by a time; they are nearly in order.
 func (p *path) behind(at int64) int {
 	return sort.Search(len(p.log), func(i int) bool { return p.log[i].at > at }) - 1
-}
-
-// A meter measures the bottleneck's rate: what runs of packets that stand close took.
-// It keeps a histogram on a logarithmic scale and takes what is at its upper end: a
-// run is never faster than the link, but for what kernels and captures bundle.
-type meter struct {
-	at    [32]int64
-	bytes [32]int64
-	n     int
-	bins  [600]int32
-	total int32
-}
-
-// Bins of 3 % from 1 kB/s.
-const (
-	binWidth = 1.03
-	binFirst = 1e3
-)
-
-func (m *meter) add(at, bytes int64, run int) {
-	if m.n == run {
-		copy(m.at[:run-1], m.at[1:run])
-		copy(m.bytes[:run-1], m.bytes[1:run])
-		m.n--
-	}
-	m.at[m.n], m.bytes[m.n] = at, bytes
-	m.n++
-	if m.n < run {
-		return
-	}
-	took := m.at[run-1] - m.at[0]
-	sum := int64(0)
-	for i := 1; i < run; i++ {
-		sum += m.bytes[i]
-	}
-	if took <= 0 {
-		return
-	}
-	bin := int(math.Log(float64(sum)/float64(took)*1e9/binFirst) / math.Log(binWidth))
-	if bin >= 0 && bin < len(m.bins) {
-		m.bins[bin]++
-		m.total++
-	}
-}
-
-// rate is the centre of the upper end, in bytes a second, 0 if nothing was measured.
-func (m *meter) rate() float64 {
-	if m.total == 0 {
-		return 0
-	}
-	top, seen := len(m.bins)-1, int32(0)
-	for ; top > 0; top-- {
-		if seen += m.bins[top]; seen*5 >= m.total {
-			break
-		}
-	}
-	sum, weight := 0.0, 0.0
-	for i := max(0, top-4); i <= min(top+2, len(m.bins)-1); i++ {
-		sum += float64(m.bins[i]) * (float64(i) + 0.5)
-		weight += float64(m.bins[i])
-	}
-	return binFirst * math.Pow(binWidth, sum/weight)
 }
