@@ -19,6 +19,7 @@ type gap struct {
 	packet        int32
 
 	idle      bool // all that was sent before had been acknowledged, or should have been
+	paced     bool // the sender spread its segments itself
 	fresh     bool // that ACK acknowledged something new
 	update    bool // that ACK opened the window, and acknowledged nothing new
 	certainty float32
@@ -98,6 +99,7 @@ func decide(s situation) gap {
 			g.cause = timeline.Congestion
 		}
 	case s.paced():
+		g.paced = true
 		g.cause, g.certainty = timeline.SlowStart, 0.6
 		if s.lost {
 			g.cause = timeline.Congestion

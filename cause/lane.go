@@ -35,6 +35,8 @@ type lane struct {
 	noGrowth   int64 // bytes acknowledged since that grew
 	lost       bool  // something was sent again
 	prevGap    int64 // between the last two bursts
+	prevAt     int64
+	prevFirst  int   // the first step of the burst under way, absolute
 	prevBurst  int64 // bytes of the burst before
 	burst      int64 // bytes of the one under way
 	regular    int   // how many bursts in a row were as long, and came as late, as the one before
@@ -149,6 +151,9 @@ func (l *lane) sent(s *flow.Segment, index int) {
 	st.missing = l.skipped > 0 && l.seen()
 	sit := l.situation(&st, s)
 	st.gap = decide(sit)
+	if st.gap.paced {
+		l.pacedBefore(st.gap)
+	}
 	switch st.gap.cause {
 	case timeline.Loss:
 		l.resent(&st)
@@ -275,11 +280,13 @@ func (l *lane) remember(st *step, s *flow.Segment) {
 	if idle := st.image - l.prevImage; l.next == l.una && idle > int64(200e6) {
 		l.flight, l.noGrowth = 0, 0 // "restart window": RFC 5681 §4.1
 	}
-	if waited := st.image - l.prevImage; waited > burstGap {
+	if waited := st.at - l.prevAt; waited > burstGap {
 		l.regular = l.evenly(waited)
 		l.prevGap, l.prevBurst, l.burst = waited, l.burst, 0
+		l.prevFirst = l.dropped + len(l.steps) - 1
 	}
 	l.burst += st.to - st.from
+	l.prevAt = st.at
 	l.prevImage = st.image
 	l.heard = l.heard[:0]
 	l.prevPushed = s.Flags&pushed != 0
@@ -290,6 +297,14 @@ func (l *lane) remember(st *step, s *flow.Segment) {
 	l.next = max(l.next, st.to)
 	if f := l.next - l.una; f > l.flight {
 		l.flight, l.noGrowth = f, 0
+	}
+}
+
+// pacedBefore says of the burst before that it was paced, too, where that was not seen
+// from one burst alone.
+func (l *lane) pacedBefore(g gap) {
+	if s := l.step(l.prevFirst); s != nil && s.gap.cause == timeline.Stall && !s.gap.idle {
+		s.gap.cause, s.gap.certainty = g.cause, g.certainty
 	}
 }
 
@@ -336,8 +351,8 @@ func (l *lane) progress(s *flow.Segment, left int64) {
 		return
 	}
 	size := int64(l.conn.SegmentSize(l.dir))
-	if l.holed || s.NumSACK > 0 || s.Window >= 0 && int64(s.Window) < l.widest*3/4 {
-		l.holed = s.NumSACK > 0 // or it is the reader's time that ACKs tell
+	if l.holed || s.NumSACK > 0 || s.Len > 0 || fresh < size || s.Window >= 0 && int64(s.Window) < l.widest*3/4 {
+		l.holed = s.NumSACK > 0 // or it is the program's time that ACKs tell
 		l.path.interrupt()
 		return
 	}
