@@ -31,6 +31,7 @@ var arrows = map[string]struct {
 	"exchange":         {[]string{"packet", "flow", "internal/http1"}, "the third stage of the packet flow"},
 	"cause":            {[]string{"packet", "flow", "exchange", "timeline"}, "the last stage of the packet flow: it writes what the client writes, too"},
 	"grade":            {[]string{".", "timeline", "link", "lab", "packet", "flow", "exchange", "cause", "origin", "sockets"}, "it judges the packet flow by what the lab knows, as a program would"},
+	"sniff":            {nil, "where packets come from must not know what becomes of them"},
 	"link":             {nil, "the physics is everybody's: it knows neither packets' bytes nor who sends them"},
 	"lab":              {[]string{"link", "packet"}, "a network must not know what is measured on it"},
 	".":                {[]string{"timeline", "sockets", "internal/http1"}, "the client must not know how it is watched"},
@@ -40,7 +41,7 @@ var arrows = map[string]struct {
 	"prometheus":       {[]string{".", "timeline"}, "it asks the client; nothing imports it"},
 	"example":          {[]string{".", "timeline"}, "a program like those of others"},
 	"repro":            {[]string{".", "timeline", "page", "origin", "link", "lab", "packet"}, "experiments use everything as a program would"},
-	"cmd/linger":       {[]string{".", "timeline", "page", "origin", "report", "link", "lab", "repro", "packet", "flow", "exchange", "cause", "grade"}, "nothing imports a command"},
+	"cmd/linger":       {[]string{".", "timeline", "page", "origin", "report", "link", "lab", "repro", "sockets", "sniff", "packet", "flow", "exchange", "cause", "grade"}, "nothing imports a command"},
 }
 
 // TestArrows holds the imports of every room against the table.

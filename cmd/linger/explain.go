@@ -15,6 +15,11 @@ import (
 
 // explainFlags are the flags of linger explain.
 type explainFlags struct {
+	clientFlags
+	siteFlags
+	linkFlags
+	strategyName string
+
 	fs           *pflag.FlagSet
 	connection   string
 	exchange     int
@@ -36,7 +41,7 @@ func explainCommand() *command {
 	f := &explainFlags{}
 	fs := pflag.NewFlagSet("explain", pflag.ContinueOnError)
 	fs.BoolVarP(&f.all, "all", "a", false, fmt.Sprintf("show every exchange, not only the %d that took longest", mostShown))
-	fs.IntVarP(&f.exchange, "exchange", "x", 0, "tell every span of exchange `N`, as they are numbered by their ends, with the packets that show its cause")
+	fs.IntVarP(&f.exchange, "exchange", "x", 0, "tell every span of exchange `N`, counted in the order in which they began, with the packets that show its cause")
 	fs.StringVarP(&f.connection, "connection", "c", "", "explain only connections like `CLIENT-SERVER`, such as 198.18.0.1:4711-198.19.1.1:80, or part of it")
 	fs.IntSliceVar(&f.ports, "port", nil, "explain only connections of which one end has TCP `PORT`; repeat it for more")
 	fs.StringVar(&f.network, "interface", "", "take packets of the interface `NAME` only (default: the first that has the connection)")
@@ -44,22 +49,37 @@ func explainCommand() *command {
 	fs.StringVar(&f.html, "html", "", "write waterfall and pictures of connections as one HTML `FILE`")
 	fs.StringVar(&f.pcapng, "pcapng", "", "write the capture again to a pcapng `FILE`, with causes as comments of packets")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object, with all exchanges, instead of text")
+	fs.StringVarP(&f.strategyName, "strategy", "s", "persistent6", "fetch as `NAME` does: serial, parallel, persistent, persistent6, pipelined or multiplexed")
+	f.clientFlags.register(fs)
+	f.siteFlags.register(fs)
+	f.linkFlags.register(fs, defaultProfile)
 	f.fs = fs
 	return &command{
 		name:  "explain",
-		args:  "FILE... | -",
-		short: "Say why the exchanges in a packet capture took so long",
+		args:  "FILE... | - | URL | --site NAME",
+		short: "Say why the exchanges of a capture, or of a page, took so long",
 		long: `
 FILE is a pcap or pcapng file, gzip or not; - reads standard input until it
-ends, as it grows. Each instant of an exchange has one cause, so that the causes
-add up to its time; what packets cannot tell is "unknown". What is wrong with
-the capture is said, and what could be read is still explained. The fields of
---json are those of the types report.Explanation and timeline.Exchange.
+ends, as it grows. A URL is fetched, with all objects of the page, while its
+packets are captured, as root or with CAP_NET_RAW; otherwise the client's own
+timeline and TCP_INFO have to do. Without any of them, but with --site or a flag
+of a link, linger fetches the built-in site across an emulated link and takes
+its packets at the client's end; --interface server takes the server's. The
+flags from --strategy on are for fetching.
+
+Each instant of an exchange has one cause, so that the causes add up to its
+time; what packets cannot tell is "unknown". What is wrong with the capture is
+said, and what could be read is still explained. The fields of --json are those
+of the types report.Explanation and timeline.Exchange.
 
   tcpdump -i any -s 0 -w - tcp port 80 | linger explain -
   linger lab --profile dsl --pcap run.pcapng -- curl http://origin/
   linger explain --html run.html run.pcapng
-  linger explain --exchange 7 run.pcapng`,
+  linger explain --exchange 7 run.pcapng
+  linger explain https://example.com/
+  linger explain --site modern --profile cable --strategy multiplexed
+
+` + faultTable() + "\n" + kernelTable(),
 		flags: fs,
 		run:   f.run,
 	}
@@ -67,10 +87,6 @@ the capture is said, and what could be read is still explained. The fields of
 
 func (f *explainFlags) run(ctx context.Context, e *env, args []string) error {
 	if err := f.check(args); err != nil {
-		return err
-	}
-	secrets, err := f.secrets()
-	if err != nil {
 		return err
 	}
 	html, err := create(f.html)
@@ -81,13 +97,16 @@ func (f *explainFlags) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return errors.Join(err, closeFile(html))
 	}
-	failed := false
-	for _, name := range args {
-		err := f.explain(ctx, e, name, secrets, html, annotated)
-		if err != nil && len(args) == 1 {
+	if len(args) < 2 {
+		err := f.explainOne(ctx, e, args, html, annotated)
+		if err != nil {
 			return errors.Join(err, closeFile(html), closeFile(annotated))
 		}
-		if err != nil { // the others are explained all the same
+		return nil
+	}
+	failed := false
+	for _, name := range args {
+		if err := f.explainOne(ctx, e, []string{name}, nil, nil); err != nil { // the others are explained all the same
 			fmt.Fprintf(e.stderr, "linger explain: %v%s\n", err, hintLine(err))
 			failed = true
 		}
@@ -98,11 +117,17 @@ func (f *explainFlags) run(ctx context.Context, e *env, args []string) error {
 	return nil
 }
 
+// explainOne explains the capture that arguments name.
+func (f *explainFlags) explainOne(ctx context.Context, e *env, args []string, html, annotated *os.File) error {
+	s, err := f.source(ctx, e, args)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.explain(ctx, e, s, html, annotated), s.close())
+}
+
 // check holds flags and arguments against each other.
 func (f *explainFlags) check(args []string) error {
-	if len(args) == 0 {
-		return usagef("want a capture, or - for standard input")
-	}
 	if f.fs.Changed("exchange") && f.exchange < 1 {
 		return usagef("--exchange counts from 1")
 	}
@@ -111,20 +136,11 @@ func (f *explainFlags) check(args []string) error {
 			return usagef("--port %d: want 1 to 65535", p)
 		}
 	}
-	for _, flag := range []string{"json", "html", "pcapng", "exchange"} {
-		if len(args) > 1 && f.fs.Changed(flag) {
-			return usagef("--%s is for one capture at a time", flag)
-		}
-	}
-	if f.pcapng != "" && args[0] == "-" {
-		return usagef("--pcapng reads the capture twice: give it a file instead of -")
-	}
-	if f.pcapng != "" && sameFile(f.pcapng, args[0]) {
-		return usagef("--pcapng %s would write over the capture itself", f.pcapng)
-	}
 	var err error
-	f.pattern, err = parseConnectionPattern(f.connection)
-	return err
+	if f.pattern, err = parseConnectionPattern(f.connection); err != nil {
+		return err
+	}
+	return f.checkSource(args)
 }
 
 func sameFile(a, b string) bool {
@@ -150,17 +166,17 @@ func closeFile(f *os.File) error {
 }
 
 // explain explains one capture. What it shows stands even where it fails.
-func (f *explainFlags) explain(ctx context.Context, e *env, name string, secrets []byte, html, annotated *os.File) error {
-	if name == "-" && e.live {
+func (f *explainFlags) explain(ctx context.Context, e *env, s *source, html, annotated *os.File) error {
+	if s.path == "-" && e.live {
 		fmt.Fprintln(e.stderr, "linger explain: reading standard input until it ends, or an interrupt (Ctrl-C) ends it")
 	}
-	g := newGathering(f, secrets)
-	if err := g.read(ctx, name); err != nil {
+	g := newGathering(f, s)
+	if err := g.read(ctx, s); err != nil {
 		return err
 	}
-	x := g.explanation(name)
+	x := g.explanation(s.name)
 	if annotated != nil {
-		err := writeFile(annotated, func(w io.Writer) error { return annotate(w, name, g.comments) })
+		err := writeFile(annotated, func(w io.Writer) error { return annotate(w, s.path, g.commentTexts()) })
 		if err != nil {
 			return err
 		}
@@ -173,7 +189,10 @@ func (f *explainFlags) explain(ctx context.Context, e *env, name string, secrets
 	if err := f.showExplanation(e, x); err != nil {
 		return err
 	}
-	return g.verdict(name)
+	if err := g.verdict(s.name); err != nil {
+		return err
+	}
+	return s.failed
 }
 
 func (f *explainFlags) showExplanation(e *env, x *report.Explanation) error {

@@ -24,8 +24,10 @@ type gathering struct {
 	causes   [timeline.NumCauses]tally
 	remedies [cause.NumRemedies]tally
 	shown    shortestFirst
-	highest  int      // number of an exchange
-	others   []string // the first connections that --connection does not mean
+	numbers  numbering
+	earliest latestFirst // for --exchange N: the first N so far
+	others   []string    // the first connections that --connection does not mean
+	client   *clientSide // the records of a client that we know; nil if we know none
 
 	interfaces interfaceChoice
 	first      int64 // time of the first packet and of the last
@@ -33,8 +35,14 @@ type gathering struct {
 	tcp        int64 // packets
 	stopped    bool  // by the user
 
-	comments map[int][]string // by packet, for --pcapng
-	pictures pictures         // for --html
+	comments map[int][]comment // by packet, for --pcapng
+	pictures pictures          // for --html
+}
+
+// A comment is on a packet that shows a cause of an exchange.
+type comment struct {
+	exchange int // by its number in the order of the ends
+	text     string
 }
 
 // A tally is a sum of times, and how many exchanges had a part in it.
@@ -50,13 +58,14 @@ func (t *tally) add(d time.Duration) {
 	}
 }
 
-func newGathering(f *explainFlags, secrets []byte) *gathering {
-	g := &gathering{flags: f, interfaces: interfaceChoice{want: f.network}}
+func newGathering(f *explainFlags, s *source) *gathering {
+	g := &gathering{flags: f, client: s.client, interfaces: interfaceChoice{want: cmp.Or(f.network, s.network)}}
+	g.x.Notes, g.x.Defects = s.notes, s.defects
 	if f.pcapng != "" {
-		g.comments = make(map[int][]string)
+		g.comments = make(map[int][]comment)
 	}
-	c := cause.Config{Ports: f.portNumbers(), KeyLog: secrets, Closed: g.closed, Keep: f.html != ""}
-	g.explainer = cause.New(c, g.add)
+	c := cause.Config{Ports: f.portNumbers(), KeyLog: s.secrets, Closed: g.closed, Keep: f.html != ""}
+	g.explainer = cause.New(c, g.packetsSay)
 	return g
 }
 
@@ -75,11 +84,27 @@ func connOf(c *flow.Conn) timeline.Conn {
 	return timeline.Conn{Number: c.ID, Local: c.Client, Remote: c.Server}
 }
 
+// packetsSay takes in what packets show of an exchange.
+func (g *gathering) packetsSay(e *cause.Explained) {
+	if g.client != nil {
+		record := g.client.of(e)
+		if record == nil {
+			return
+		}
+		e.Timeline = joined(record, e.Timeline)
+	}
+	g.add(e)
+}
+
 // add takes an exchange in.
 func (g *gathering) add(e *cause.Explained) {
 	t := e.Timeline
-	g.highest = max(g.highest, t.Number)
-	if !g.flags.pattern.fits(t.Conn) {
+	g.numbers.take(t)
+	meant := g.flags.pattern.fits(t.Conn)
+	if g.flags.exchange > 0 {
+		g.candidate(e, meant)
+	}
+	if !meant {
 		g.other(t.Conn)
 		return
 	}
@@ -165,24 +190,41 @@ func (g *gathering) comment(t *timeline.Exchange) {
 		return
 	}
 	for _, s := range t.Spans {
-		text := fmt.Sprintf("linger: exchange %d, %v %v", t.Number, s.Cause, s.Duration().Round(time.Microsecond))
+		text := fmt.Sprintf("%v %v", s.Cause, s.Duration().Round(time.Microsecond))
 		if s.Note != "" {
 			text += ": " + strings.ToValidUTF8(s.Note, "?")
 		}
 		for _, packet := range s.Evidence {
-			g.comments[packet] = append(g.comments[packet], text)
+			g.comments[packet] = append(g.comments[packet], comment{t.Number, text})
 		}
 	}
 }
 
-// keep keeps the exchange that was asked for, all of them, or those that took
-// longest.
+// commentTexts are the comments of each packet, once exchanges have their numbers.
+func (g *gathering) commentTexts() map[int][]string {
+	number := g.numbers.final()
+	texts := make(map[int][]string, len(g.comments))
+	for packet, list := range g.comments {
+		for _, c := range list {
+			texts[packet] = append(texts[packet], fmt.Sprintf("linger: exchange %d, %s", number(c.exchange), c.text))
+		}
+	}
+	return texts
+}
+
+// candidate keeps the exchanges that began first, as many as the number that is asked
+// for: the last of them has it.
+func (g *gathering) candidate(e *cause.Explained, meant bool) {
+	heap.Push(&g.earliest, numbered{explainedOf(e), meant})
+	if len(g.earliest) > g.flags.exchange {
+		heap.Pop(&g.earliest)
+	}
+}
+
+// keep keeps all exchanges, or those that took longest.
 func (g *gathering) keep(e *cause.Explained) {
 	switch f := g.flags; {
 	case f.exchange > 0:
-		if e.Timeline.Number == f.exchange {
-			g.shown = append(g.shown, explainedOf(e))
-		}
 	case f.all || f.json || len(g.shown) < mostShown:
 		heap.Push(&g.shown, explainedOf(e))
 	case e.Timeline.Duration > g.shown[0].Duration:
@@ -200,6 +242,8 @@ func (g *gathering) explanation(name string) *report.Explanation {
 	}
 	if g.first != 0 {
 		x.Begin, x.Time = time.Unix(0, g.first).UTC(), time.Duration(g.last-g.first)
+	} else if g.client != nil {
+		g.clientTime(x)
 	}
 	x.Causes = g.causeSums()
 	x.Remedies = g.remedySums()
@@ -207,13 +251,31 @@ func (g *gathering) explanation(name string) *report.Explanation {
 	if g.stopped {
 		x.Defects = append(x.Defects, fmt.Sprintf("Reading was interrupted after %d packets.", x.Packets))
 	}
+	if g.client != nil && x.Packets > 0 {
+		x.Notes = append(x.Notes, g.client.notes()...)
+	}
+	if len(g.earliest) > 0 && len(g.earliest) == g.flags.exchange && g.earliest[0].meant {
+		g.shown = append(g.shown, g.earliest[0].Explained)
+	}
 	x.Entries = g.shown
+	g.number(x)
 	slices.SortStableFunc(x.Entries, func(a, b report.Explained) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Number, b.Number))
 	})
 	x.LeftOut = x.Exchanges - len(x.Entries)
-	x.Pictures, x.Undrawn = g.pictures.drawn(g.first)
 	return x
+}
+
+// number gives exchanges the numbers that the report has.
+func (g *gathering) number(x *report.Explanation) {
+	number := g.numbers.final()
+	for _, e := range x.Entries {
+		e.Number = number(e.Number)
+	}
+	x.Pictures, x.Undrawn = g.pictures.drawn(g.first, number)
+	if !g.numbers.byStart() {
+		x.Notes = append(x.Notes, fmt.Sprintf("There are more than %d exchanges: they are numbered in the order in which they ended.", mostNumbered))
+	}
 }
 
 // causeSums are the causes that cost something, the largest first, and Unknown.

@@ -68,13 +68,17 @@ func (p *pictures) closed(c *flow.Conn) {
 }
 
 // drawn returns the pictures in the order of their connections, with times that
-// count from begin, and how many connections have none.
-func (p *pictures) drawn(begin int64) ([]report.Picture, int) {
+// count from begin, and how many connections have none. Exchanges get the numbers that
+// the report has for them.
+func (p *pictures) drawn(begin int64, number func(told int) int) ([]report.Picture, int) {
 	slices.SortFunc(p.all, func(a, b drawnConn) int { return cmp.Compare(a.Conn.Number, b.Conn.Number) })
 	all := make([]report.Picture, len(p.all))
 	for i, d := range p.all {
 		all[i] = d.Picture
 		shift(&all[i], time.Duration(begin))
+		for j := range all[i].Bands {
+			all[i].Bands[j].Exchange = number(all[i].Bands[j].Exchange)
+		}
 	}
 	return all, p.count - len(p.all)
 }

@@ -34,22 +34,26 @@ const (
 
 // read reads a capture to its end. Its error is that there is nothing to read; what
 // is wrong with what was read is among the explanation's defects.
-func (g *gathering) read(ctx context.Context, name string) error {
-	in, err := openInput(ctx, name)
+func (g *gathering) read(ctx context.Context, s *source) error {
+	defer g.clientAlone()
+	if s.path == "" {
+		return nil
+	}
+	in, err := openInput(ctx, s.path)
 	if err != nil {
 		return explainError{err, hintCapture}
 	}
 	defer in.Close()
 	r, err := packet.NewReader(in)
 	if err != nil {
-		return explainError{fmt.Errorf("%s: %w", name, err), hintOfCapture(err)}
+		return explainError{fmt.Errorf("%s: %w", s.name, err), hintOfCapture(err)}
 	}
-	failure := g.packets(ctx, r, name == "-")
+	failure := g.packets(ctx, r, s.path == "-")
 	g.explainer.Close()
 	g.interfaces.known = r.Interfaces()
 	d := r.Defects()
 	g.x.Packets, g.tcp = int64(d.Read), int64(d.TCP)
-	g.x.Defects = d.Sentences()
+	g.x.Defects = append(g.x.Defects, d.Sentences()...)
 	if failure != nil {
 		g.x.Defects = append(g.x.Defects, fmt.Sprintf("Reading ended early: %v.", failure))
 	}
@@ -100,12 +104,12 @@ func (g *gathering) packet(p *packet.Packet, r *packet.Reader) {
 func (g *gathering) verdict(name string) error {
 	f := g.flags
 	switch {
-	case g.tcp == 0:
+	case g.tcp == 0 && g.client == nil:
 		return explainError{fmt.Errorf("%s: there is no TCP in it", name), hintNoTCP}
 	case f.network != "" && !g.interfaces.met:
 		return explainError{fmt.Errorf("%s: no packet is of the interface %q", name, f.network), g.interfaces.hint()}
-	case g.highest > 0 && f.exchange > g.highest:
-		return explainError{fmt.Errorf("%s: there is no exchange %d", name, f.exchange), fmt.Sprintf("they are numbered 1 to %d", g.highest)}
+	case g.numbers.told > 0 && f.exchange > g.numbers.told:
+		return explainError{fmt.Errorf("%s: there is no exchange %d", name, f.exchange), fmt.Sprintf("they are numbered 1 to %d", g.numbers.told)}
 	case g.x.Exchanges == 0 && len(g.others) > 0:
 		return explainError{fmt.Errorf("%s: no exchange is on a connection like %s", name, f.connection), "there is " + strings.Join(g.others, ", ")}
 	case g.x.Exchanges == 0:

@@ -227,7 +227,7 @@ func exchangeOf(n int, d time.Duration, c timeline.Cause) *cause.Explained {
 // Sums are over all exchanges; shown are those that took longest.
 func TestGatheringKeepsTheLongest(t *testing.T) {
 	const n = 1000
-	g := newGathering(&explainFlags{}, nil)
+	g := newGathering(&explainFlags{}, new(source))
 	var all time.Duration
 	for i := range n {
 		d := time.Duration((i*7919)%n+1) * time.Millisecond // in no order
@@ -397,7 +397,7 @@ func TestPictureOf(t *testing.T) {
 	for _, c := range connections(c) {
 		p.closed(c)
 	}
-	all, undrawn := p.drawn(packets.Start.UnixNano())
+	all, undrawn := p.drawn(packets.Start.UnixNano(), func(told int) int { return told })
 	if len(all) != 1 || undrawn != 0 {
 		t.Fatalf("%d pictures, %d undrawn", len(all), undrawn)
 	}

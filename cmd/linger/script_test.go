@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/lingerhttp/linger/lab"
 	"github.com/lingerhttp/linger/origin"
+	"github.com/lingerhttp/linger/sniff"
 )
 
 func TestMain(m *testing.M) {
@@ -21,9 +23,24 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"origin": startOrigin, "capture": makeCapture},
-		// [lab] holds where a lab can be made.
-		Condition: func(cond string) (bool, error) { return cond == "lab" && lab.Available() == nil, nil },
+		Condition: condition,
 	})
+}
+
+// condition decides [lab], which holds where a lab can be made, and [sniff], which
+// holds where packets of this host can be captured.
+func condition(cond string) (bool, error) {
+	switch cond {
+	case "lab":
+		return lab.Available() == nil, nil
+	case "sniff":
+		s, err := sniff.Open()
+		if err != nil {
+			return false, nil
+		}
+		return true, s.Close()
+	}
+	return false, fmt.Errorf("no condition is called %q", cond)
 }
 
 // startOrigin is the script command `origin SITE [FAULTS]`: it serves a site
