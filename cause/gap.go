@@ -152,5 +152,8 @@ func (s *situation) congested() bool {
 // paced says whether the sender spread its segments itself, as BBR does: it had more to
 // send, and no ACK was the reason that it waited.
 func (s *situation) paced() bool {
+	if s.outstanding > s.after.una {
+		return false // what is left of a write may wait for that, and the next write is what ended the wait
+	}
 	return !s.small && !s.first && s.next > s.after.una && (s.waited < s.rtt/4 && !s.pushed || s.waited < s.rtt/2 && s.regular > 0)
 }
