@@ -18,6 +18,8 @@ import (
 //	response  until its last byte can be read
 func (c *conn) explain(x *exchange.Exchange) *Explained {
 	up, down := c.lanes[flow.Up], c.lanes[flow.Down]
+	up.rebase()
+	down.rebase()
 	up.path.model(up.lastImage(&x.Request))
 	down.path.model(down.lastImage(&x.Response))
 	w := &walk{}

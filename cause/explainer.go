@@ -145,6 +145,8 @@ func (e *Explainer) segment(c *flow.Conn) {
 	}
 	seg := &c.Segments[len(c.Segments)-1]
 	s.pair.learn(c)
+	s.lanes[flow.Up].follow()
+	s.lanes[flow.Down].follow()
 	s.lanes[seg.Dir].count(seg)
 	s.calibrate(seg)
 	if seg.Len > 0 && seg.Kind != flow.KeepAlive {

@@ -16,6 +16,9 @@ type lane struct {
 	number int32 // in the path
 	pair   *pair
 
+	place  place
+	places []place // that were taken for it before
+
 	steps   []step
 	dropped int // steps that stood before
 
@@ -67,6 +70,7 @@ type step struct {
 	wire     int32 // bytes of the IP packet, of all pieces
 	packet   int32
 	passage  int // its number in the path's log
+	place    int // of the lane's places, by which its times were worked out
 	segment  int // its index in the connection, forgotten ones counted
 	kind     flow.Kind
 	again    int // the step that carried its bytes again, absolute, and 1 more; 0 if none did
@@ -97,14 +101,14 @@ func (l *lane) seen() bool {
 
 // rtt is the smallest round trip between the two ends, and toReceiver the part of it
 // from the place of capture to the lane's receiver, one way.
-func (l *lane) rtt() int64        { return 2 * (l.pair.way[flow.Up] + l.pair.way[flow.Down]) }
-func (l *lane) toReceiver() int64 { return l.pair.way[l.dir] }
+func (l *lane) rtt() int64        { return 2 * (l.place[flow.Up] + l.place[flow.Down]) }
+func (l *lane) toReceiver() int64 { return l.place[l.dir] }
 
 // oneWay is how long a bit is on its way from sender to receiver.
 func (l *lane) oneWay() int64 { return l.rtt() / 2 }
 
 func newLane(c *flow.Conn, d flow.Dir, p *path, ends *pair) *lane {
-	l := &lane{conn: c, dir: d, path: p, pair: ends, edge: -1, small: -1}
+	l := &lane{conn: c, dir: d, path: p, pair: ends, place: ends.way, edge: -1, small: -1}
 	p.join(l)
 	return l
 }
@@ -112,7 +116,7 @@ func newLane(c *flow.Conn, d flow.Dir, p *path, ends *pair) *lane {
 // A pair is how far two hosts are from the place of capture, by the receivers of each
 // direction: the least that any of their connections has seen, one way.
 type pair struct {
-	way    [2]int64
+	way    place
 	clocks [2]*tsClock // of the senders of each direction
 
 	// What would have become of connections that were kept, see conn.warm.
@@ -136,7 +140,7 @@ const headers = 52
 // sent takes in a segment with bytes.
 func (l *lane) sent(s *flow.Segment, index int) {
 	st := step{
-		from: s.Seq, to: s.End(), packet: s.Packet, segment: index, kind: s.Kind,
+		from: s.Seq, to: s.End(), packet: s.Packet, segment: index, kind: s.Kind, place: len(l.places),
 		wire: s.Len + headers*int32(s.Pieces),
 	}
 	arrived := s.At + l.toReceiver()
