@@ -26,7 +26,7 @@ func (l *lane) pieces(ranges []flow.Block, from int64) []piece {
 			continue
 		}
 		edge = min(edge, s.from)
-		all = put(all, piece{from: s.from, to: min(s.to, end), step: s})
+		all = put(all, piece{from: s.from, to: min(s.to, end), step: s, number: i})
 	}
 	l.repairs(all)
 	return split(all, ranges)
@@ -96,23 +96,23 @@ func (l *lane) repairs(all []piece) {
 				}
 			}
 		case l.kindOf(s).Again() && !l.seen():
-			p.would = l.firstCopy(s)
+			if p.first = l.firstCopy(p.number); p.first != nil {
+				p.would = p.first.at
+			}
 		}
 	}
 }
 
-// firstCopy is when the first copy of a step that was sent again would have arrived.
-func (l *lane) firstCopy(again *step) int64 {
-	for i := range l.steps {
-		s := &l.steps[i]
-		if s == again {
-			break
-		}
-		if s.from < again.to && s.to > again.from {
-			return s.at
+// firstCopy is the step that brought bytes first, which step number i brought again; nil
+// if the capture does not have it.
+func (l *lane) firstCopy(i int) *step {
+	again := &l.steps[i]
+	for i--; i >= 0; i-- {
+		if s := &l.steps[i]; s.kind == flow.Data && s.from < again.to && s.to > again.from {
+			return s
 		}
 	}
-	return 0
+	return nil
 }
 
 // split cuts pieces at the bounds of a message's ranges, and says which are its own.

@@ -86,8 +86,18 @@ func (s *span) show(packet int32) {
 type piece struct {
 	from, to int64
 	step     *step
+	number   int   // of the step among the lane's
+	first    *step // that brought them before, if they were lost on their way from here
 	would    int64 // when they would have arrived, had they not been lost; 0 if they were not
 	own      bool
+}
+
+// sent is the step that first took the piece on its way.
+func (p *piece) sent() *step {
+	if p.first != nil {
+		return p.first
+	}
+	return p.step
 }
 
 // message walks over a message from the time at which its sender could have begun.
@@ -188,26 +198,26 @@ func (o order) behind() detail {
 // first walks to the message's first bytes: until they were sent, then one way.
 func (w *walk) first(l *lane, p piece) {
 	image, begun := l.timesOf(p, w.at)
-	sent := p.step.gap
+	sent := p.sent().gap
 	if sent.cause == timeline.Stall {
 		sent.cause = timeline.Server
 		if l.dir == flow.Up {
 			sent.cause = timeline.Client
 		}
 	}
-	w.held(l, p.step, sent, image-l.oneWay(), l.oneWay())
-	w.to(image, span{cause: timeline.Propagation, packets: []int32{p.step.packet}, certainty: 0.95, dir: l.dir})
+	w.held(l, p.sent(), sent, image-l.oneWay(), l.oneWay())
+	w.to(image, span{cause: timeline.Propagation, packets: []int32{p.sent().packet}, certainty: 0.95, dir: l.dir})
 	w.arrive(l, p, begun)
 }
 
 // next walks to bytes in the middle of a message.
 func (w *walk) next(l *lane, p piece) {
 	image, begun := l.timesOf(p, w.at)
-	gap := p.step.gap
+	gap := p.sent().gap
 	if gap.cause == timeline.Stall && l.dir == flow.Up {
 		gap.cause = timeline.Client
 	}
-	w.held(l, p.step, gap, image, 0)
+	w.held(l, p.sent(), gap, image, 0)
 	w.arrive(l, p, begun)
 }
 
@@ -221,7 +231,7 @@ func (l *lane) timesOf(p piece, at int64) (image, begun int64) {
 	}
 	serial := l.path.serial(p.step.wire)
 	begun = arrived - serial
-	image = min(p.step.image, begun)
+	image = min(p.sent().image, begun)
 	if !l.seen() || begun <= at || image <= at {
 		return image, begun
 	}
