@@ -321,7 +321,7 @@ func (l *lane) hold(g gap) int64 {
 		if s.image > g.left {
 			break
 		}
-		if s.to <= newest.to && s.at <= g.left {
+		if s.to <= newest.to && s.at <= g.left && l.kindOf(s) != flow.Spurious {
 			arrived = max(arrived, s.at)
 		}
 	}
