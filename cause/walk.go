@@ -45,6 +45,11 @@ type walk struct {
 	phase timeline.Phase
 	spans []span
 	begun bool // the message's first bytes are under way
+
+	// lead is by how much what is walked is ahead of the walk. A request is walked as its
+	// sender's time goes, and is on its way at the end; a response as its receiver's
+	// does, and was on its way at the beginning.
+	lead int64
 }
 
 // to ends a span at a time, if that is later than where the walk is.
@@ -113,11 +118,14 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 	}
 	under := w.begun // own bytes are under way, or there
 	w.begun = false
+	if w.lead = 0; l.dir == flow.Up {
+		w.lead = l.oneWay()
+	}
 	for _, p := range pieces {
 		switch {
 		case !p.own && (o == alone || o == streams && p.to-p.from <= control):
 		case !p.own:
-			w.to(p.step.at-w.ahead(l), span{cause: timeline.HeadOfLine, detail: o.behind(), packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir})
+			w.to(p.step.at-w.lead, span{cause: timeline.HeadOfLine, detail: o.behind(), packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir})
 		case !under:
 			w.first(l, p)
 			under = true
@@ -125,15 +133,9 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 			w.next(l, p)
 		}
 	}
-}
-
-// ahead is by how much a time at the receiver is ahead of what a message waits for: a
-// request that stands behind others is still to go all the way.
-func (w *walk) ahead(l *lane) int64 {
-	if l.dir == flow.Up {
-		return l.oneWay()
+	if n := len(pieces); n > 0 && w.lead > 0 {
+		w.to(w.at+w.lead, span{cause: timeline.Propagation, packets: []int32{pieces[n-1].step.packet}, certainty: 0.95, dir: l.dir})
 	}
-	return 0
 }
 
 // queuedFrom is since when, until its own turn, the bottleneck had other lanes' bytes
@@ -197,27 +199,22 @@ func (o order) behind() detail {
 
 // first walks to the message's first bytes: until they were sent, then one way.
 func (w *walk) first(l *lane, p piece) {
-	image, begun := l.timesOf(p, w.at)
+	image, begun := l.timesOf(p, w.at+w.lead)
 	sent := p.sent().gap
-	if sent.cause == timeline.Stall {
+	if sent.cause == timeline.Stall && l.dir == flow.Down {
 		sent.cause = timeline.Server
-		if l.dir == flow.Up {
-			sent.cause = timeline.Client
-		}
 	}
 	w.held(l, p.sent(), sent, image-l.oneWay(), l.oneWay())
-	w.to(image, span{cause: timeline.Propagation, packets: []int32{p.sent().packet}, certainty: 0.95, dir: l.dir})
+	if w.lead == 0 {
+		w.to(image, span{cause: timeline.Propagation, packets: []int32{p.sent().packet}, certainty: 0.95, dir: l.dir})
+	}
 	w.arrive(l, p, begun)
 }
 
 // next walks to bytes in the middle of a message.
 func (w *walk) next(l *lane, p piece) {
-	image, begun := l.timesOf(p, w.at)
-	gap := p.sent().gap
-	if gap.cause == timeline.Stall && l.dir == flow.Up {
-		gap.cause = timeline.Client
-	}
-	w.held(l, p.sent(), gap, image, 0)
+	image, begun := l.timesOf(p, w.at+w.lead)
+	w.held(l, p.sent(), p.sent().gap, image-w.lead, w.lead)
 	w.arrive(l, p, begun)
 }
 
@@ -339,15 +336,14 @@ func (l *lane) hold(g gap) int64 {
 // then its own bytes, and then, if it was lost, until it was repaired.
 func (w *walk) arrive(l *lane, p piece, begun int64) {
 	ours := span{cause: timeline.Transfer, packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir}
-	if w.at < begun {
-		busy := l.queuedFrom(p.step, w.at, begun)
-		w.to(busy, ours)
-		w.to(begun, span{cause: timeline.Queueing, packets: []int32{p.step.packet}, certainty: 0.8, dir: l.dir})
+	if at := w.at + w.lead; at < begun {
+		w.to(l.queuedFrom(p.step, at, begun)-w.lead, ours)
+		w.to(begun-w.lead, span{cause: timeline.Queueing, packets: []int32{p.step.packet}, certainty: 0.8, dir: l.dir})
 	}
 	if p.would == 0 {
-		w.to(p.step.at, ours)
+		w.to(p.step.at-w.lead, ours)
 		return
 	}
-	w.to(p.would, ours)
-	w.to(p.step.at, span{cause: timeline.Loss, detail: lossOf(p.step.kind), packets: []int32{p.step.packet}, certainty: 0.95, dir: l.dir})
+	w.to(p.would-w.lead, ours)
+	w.to(p.step.at-w.lead, span{cause: timeline.Loss, detail: lossOf(p.step.kind), packets: []int32{p.step.packet}, certainty: 0.95, dir: l.dir})
 }

@@ -33,7 +33,7 @@ func (s *span) sentence() string {
 	case timeline.Server:
 		return "the server had the request and had not begun to answer"
 	case timeline.Stall:
-		return "the server had nothing more to send yet"
+		return sender + " had nothing more to send yet"
 	case timeline.Transfer:
 		return "the slowest link carried these bytes"
 	case timeline.Queueing:
