@@ -72,14 +72,20 @@ func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
 		return
 	}
 	if w.at == 0 {
-		begin, _ := l.begins(&x.Response)
-		w.at = max(begin, 1)
+		begin, ok := l.begins(&x.Response)
+		if !ok {
+			begin = x.Response.First
+		}
+		if w.at = begin; begin == 0 {
+			return
+		}
 	}
 	var ranges []flow.Block
 	for _, m := range x.Interim {
 		ranges = append(ranges, m.Ranges...)
 	}
 	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
+	w.to(x.Response.Last, span{cause: timeline.Unknown, packets: []int32{x.Response.LastPacket}, certainty: 1, dir: flow.Down})
 }
 
 // orderOf says what the bytes are that stand before an exchange's own.
@@ -123,7 +129,7 @@ func (c *conn) setUp(w *walk, x *exchange.Exchange) {
 	if look := x.Lookup; look != nil {
 		w.at = look.Query - toClient
 		w.to(look.Answer+toClient, span{cause: timeline.NameLookup, packets: []int32{look.QueryPacket, look.AnswerPacket}, certainty: 0.9})
-		w.to(syn, span{cause: timeline.Client, detail: idle, certainty: 0.6})
+		w.to(syn, span{cause: timeline.Client, detail: idle, packets: []int32{o.SYNs[0]}, certainty: 0.6})
 	}
 	w.phase = timeline.Connect
 	if w.at == 0 {
@@ -131,7 +137,7 @@ func (c *conn) setUp(w *walk, x *exchange.Exchange) {
 	}
 	c.handshake(w)
 	if t := x.Secure; t != nil && t.Begin != 0 && t.End != 0 {
-		w.to(t.Begin-toClient, span{cause: timeline.Client, detail: idle, certainty: 0.6})
+		w.to(t.Begin-toClient, span{cause: timeline.Client, detail: idle, packets: []int32{t.BeginPacket}, certainty: 0.6})
 		w.phase = timeline.TLS
 		w.to(t.End-toClient, span{cause: timeline.TLSHandshake, packets: evidence(t.BeginPacket, t.EndPacket), certainty: 0.95})
 	}
@@ -164,6 +170,18 @@ func (c *conn) handshake(w *walk) {
 		w.to(max(first, done-c.lanes[flow.Up].rtt()), span{cause: timeline.SYNRetry, packets: packets, certainty: 0.95})
 	}
 	w.to(done, span{cause: timeline.Handshake, packets: packets, certainty: 0.99})
+}
+
+// resolution is what the times of a capture can be told apart by, in nanoseconds: kernels
+// take as long between packet and stamp, and half of a small round trip is no exact way.
+const resolution = 1e6
+
+// note is a span's sentence, and what makes it doubtful.
+func (c *conn) note(s *span) string {
+	if s.cause == timeline.Propagation && c.lanes[s.dir].rtt() < resolution {
+		return s.sentence() + "; the round trip is below 1 ms, near what a capture can tell"
+	}
+	return s.sentence()
 }
 
 // nothing stands for an exchange in which no times can be told apart: what is known of
@@ -201,7 +219,7 @@ func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
 	for _, s := range w.spans {
 		t := timeline.Span{
 			Phase: s.phase, Cause: s.cause, Start: time.Duration(s.start - start), End: time.Duration(s.end - start),
-			Note: s.sentence(), Certainty: float64(s.certainty),
+			Note: c.note(&s), Certainty: float64(s.certainty),
 		}
 		for _, p := range evidence(s.packets...) {
 			t.Evidence = append(t.Evidence, int(p))

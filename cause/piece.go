@@ -115,30 +115,30 @@ func (l *lane) firstCopy(i int) *step {
 	return nil
 }
 
-// split cuts pieces at the bounds of a message's ranges, and says which are its own.
+// split cuts pieces at the bounds of a message's ranges, and says which are its own, and
+// which of these stand behind some that the capture does not have.
 func split(all []piece, ranges []flow.Block) []piece {
 	var cut []piece
+	before, have := int64(0), int64(0) // bytes of the message: in the ranges before, and in pieces
 	for _, p := range all {
-		for _, r := range ranges {
-			if r.To <= p.from {
-				continue
+		for p.from < p.to {
+			for len(ranges) > 0 && ranges[0].To <= p.from {
+				before += ranges[0].To - ranges[0].From
+				ranges = ranges[1:]
 			}
-			if r.From >= p.to {
-				break
+			part := p
+			switch {
+			case len(ranges) == 0 || ranges[0].From >= p.to:
+			case ranges[0].From > p.from:
+				part.to = ranges[0].From
+			default:
+				part.own, part.to = true, min(p.to, ranges[0].To)
+				at := before + part.from - ranges[0].From
+				part.unseen = at > have
+				have = at + part.to - part.from
 			}
-			if p.from < r.From {
-				head := p
-				head.to = r.From
-				cut = append(cut, head)
-				p.from = r.From
-			}
-			own := p
-			own.to, own.own = min(p.to, r.To), true
-			cut = append(cut, own)
-			p.from = own.to
-		}
-		if p.from < p.to {
-			cut = append(cut, p)
+			cut = append(cut, part)
+			p.from = part.to
 		}
 	}
 	return cut

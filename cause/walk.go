@@ -95,6 +95,7 @@ type piece struct {
 	first    *step // that brought them before, if they were lost on their way from here
 	would    int64 // when they would have arrived, had they not been lost; 0 if they were not
 	own      bool
+	unseen   bool // own bytes in front of it are not in the capture
 }
 
 // sent is the step that first took the piece on its way.
@@ -126,6 +127,9 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 		case !p.own && (o == alone || o == streams && p.to-p.from <= control):
 		case !p.own:
 			w.to(p.step.at-w.lead, span{cause: timeline.HeadOfLine, detail: o.behind(), packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir})
+		case p.unseen:
+			w.to(p.step.at, span{cause: timeline.Unknown, packets: []int32{p.step.packet}, certainty: 1, dir: l.dir})
+			under = true
 		case !under:
 			w.first(l, p)
 			under = true
