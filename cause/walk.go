@@ -128,7 +128,7 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 		case !p.own:
 			w.to(p.step.at-w.lead, span{cause: timeline.HeadOfLine, detail: o.behind(), packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir})
 		case p.unseen:
-			w.to(p.step.at, span{cause: timeline.Unknown, packets: []int32{p.step.packet}, certainty: 1, dir: l.dir})
+			w.to(p.step.at-w.lead, span{cause: timeline.Unknown, packets: []int32{p.step.packet}, certainty: 1, dir: l.dir})
 			under = true
 		case !under:
 			w.first(l, p)
