@@ -63,7 +63,11 @@ func (c *conn) request(w *walk, l *lane, x *exchange.Exchange) {
 	if w.at == 0 {
 		w.at = begin
 	}
-	w.to(begin, span{cause: timeline.Client, detail: idle, packets: []int32{x.Request.FirstPacket}, certainty: 0.6, dir: flow.Up})
+	if x.Secure != nil && begin-w.at < handling && w.phase == timeline.TLS {
+		w.to(begin, span{cause: timeline.TLSHandshake, packets: []int32{x.Request.FirstPacket}, certainty: 0.8})
+	}
+	w.phase = timeline.Send
+	w.to(begin, span{cause: timeline.Queued, packets: []int32{x.Request.FirstPacket}, certainty: 0.6, dir: flow.Up})
 	w.message(l, x.Request.Ranges, orderOf(x))
 }
 
@@ -99,6 +103,10 @@ func orderOf(x *exchange.Exchange) order {
 	return pipeline
 }
 
+// handling is how long a client may take between the parts of a TLS handshake, in
+// nanoseconds, for that to count as the handshake's.
+const handling = 5e6
+
 // quickly is how soon after its connection was opened an exchange must begin for the
 // opening to count as its own, in nanoseconds, or two round trips if these are more:
 // what was opened ahead cost nobody anything.
@@ -129,7 +137,7 @@ func (c *conn) setUp(w *walk, x *exchange.Exchange) {
 	if look := x.Lookup; look != nil {
 		w.at = look.Query - toClient
 		w.to(look.Answer+toClient, span{cause: timeline.NameLookup, packets: []int32{look.QueryPacket, look.AnswerPacket}, certainty: 0.9})
-		w.to(syn, span{cause: timeline.Client, detail: idle, packets: []int32{o.SYNs[0]}, certainty: 0.6})
+		w.to(syn, span{cause: timeline.Queued, packets: []int32{o.SYNs[0]}, certainty: 0.6})
 	}
 	w.phase = timeline.Connect
 	if w.at == 0 {
@@ -137,8 +145,8 @@ func (c *conn) setUp(w *walk, x *exchange.Exchange) {
 	}
 	c.handshake(w)
 	if t := x.Secure; t != nil && t.Begin != 0 && t.End != 0 {
-		w.to(t.Begin-toClient, span{cause: timeline.Client, detail: idle, packets: []int32{t.BeginPacket}, certainty: 0.6})
 		w.phase = timeline.TLS
+		w.to(t.Begin-toClient, span{cause: timeline.TLSHandshake, packets: []int32{t.BeginPacket}, certainty: 0.8})
 		w.to(t.End-toClient, span{cause: timeline.TLSHandshake, packets: evidence(t.BeginPacket, t.EndPacket), certainty: 0.95})
 	}
 }

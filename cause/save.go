@@ -246,10 +246,6 @@ func (k kept) saves(s *span) int64 {
 	switch s.cause {
 	case timeline.Handshake, timeline.SYNRetry, timeline.TLSHandshake, timeline.NameLookup:
 		return s.end - s.start
-	case timeline.Client:
-		if s.detail == idle {
-			return s.end - s.start
-		}
 	}
 	if s.dir == flow.Down && limitedBy(s, timeline.SlowStart) {
 		return part(s, k.share)

@@ -35,7 +35,6 @@ const (
 	ofNagle      // an ACK held while Nagle's algorithm waited for it
 	ofWindow     // … while a window did
 	ofCongestion // … while the congestion window did
-	idle         // before the request
 )
 
 // A walk goes over the bytes of an exchange in the order in which they can be read,

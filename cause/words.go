@@ -17,6 +17,8 @@ func ends(d flow.Dir) (sender, receiver string) {
 func (s *span) sentence() string {
 	sender, receiver := ends(s.dir)
 	switch s.cause {
+	case timeline.Queued:
+		return "the client had not sent the request yet"
 	case timeline.NameLookup:
 		return "the client looked the server's name up"
 	case timeline.Handshake:
@@ -53,10 +55,7 @@ func (s *span) sentence() string {
 	case timeline.HeadOfLine:
 		return s.behind()
 	case timeline.Client:
-		if s.detail == closedWindow {
-			return receiver + " did not read, and so its window was closed"
-		}
-		return "the client had not sent the rest yet"
+		return receiver + " did not read, and so its window was closed"
 	}
 	return "none of the causes can be shown"
 }

@@ -55,7 +55,8 @@
 //     - The window that the receiver offered leaves less than a full segment, and less
 //     than what is written: receive-window. While the receiver holds the ACK that opens
 //     it, from the arrival of the last segment that it acknowledges, and for at least
-//     1 ms: client, while the client's program was pausing, else delayed-ack.
+//     1 ms: client, while the client's program was in a pause that was over when the ACK
+//     departed, else delayed-ack.
 //     - Nagle's algorithm is on, less than a full segment is written, and an earlier
 //     small one is not acknowledged: nagle. While the receiver holds the ACK that it
 //     waits for, from the arrival of that segment until the ACK departs, and for

@@ -135,7 +135,8 @@ func (w *way) again(at int64) bool {
 }
 
 // unread says of the times in which the receiver held an ACK that would have opened
-// its window which of them its program's pauses are to blame for: it did not read.
+// its window which of them its program's pauses are to blame for: those that ended
+// when the ACK departed, and not those that went on.
 func (t *truth) unread(m *message, held []Stretch) []Stretch {
 	if m.dir == up {
 		return held
@@ -144,8 +145,8 @@ func (t *truth) unread(m *message, held []Stretch) []Stretch {
 	for _, h := range held {
 		for _, p := range t.facts.Pauses {
 			from, to := max(p.From, h.From), min(p.To, h.To)
-			if t.of[p.Exchange] != m.conn.client || from >= to {
-				continue
+			if t.of[p.Exchange] != m.conn.client || from >= to || p.To > h.To+longHeld {
+				continue // a timer sent the ACK, and not the program that still paused
 			}
 			if from > h.From {
 				all = append(all, Stretch{From: h.From, To: from, Cause: h.Cause})
