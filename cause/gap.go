@@ -55,7 +55,7 @@ type situation struct {
 
 // situation gathers what decide asks for.
 func (l *lane) situation(st *step, s *flow.Segment) situation {
-	epsilon := max(min(2e6, l.rtt()/10), 100_000)
+	epsilon := max(min(4e6, l.rtt()/10), 100_000)
 	if l.clock != nil && l.seen() {
 		epsilon = max(epsilon, grain+slack)
 	}
@@ -142,10 +142,13 @@ func (s *situation) congested() bool {
 	if !s.released || s.after.una == s.before.una {
 		return false
 	}
-	if !s.pushed && !s.small {
-		return true // the write before was not at its end
-	}
 	outstanding := s.next - s.before.una
+	switch {
+	case !s.pushed && !s.small:
+		return true // the write before was not at its end
+	case s.length >= s.size && outstanding > 0 && s.waited > s.rtt*3/4:
+		return true // the window counts packets, and those under way may be small ones
+	}
 	return outstanding >= s.size && outstanding >= s.flight-s.size && (s.grown || s.lost)
 }
 

@@ -80,7 +80,7 @@ func TestDecide(t *testing.T) {
 		"timeout while the window is full":           {all(again(flow.Timeout), edge(1000, 2000)), timeline.Loss},
 		"one before it is missing, RTT past":         {all(missing, unheard, waited(100e6+1)), timeline.Loss},
 		"one before it is missing, RTT not past":     {all(missing, unheard, waited(100e6)), timeline.Stall},
-		"one before it is missing, an ACK let it go": {all(missing, waited(200e6)), timeline.Stall},
+		"one before it is missing, an ACK let it go": {all(missing, waited(200e6)), timeline.SlowStart},
 
 		"window exactly full":              {all(edge(1000, 2000)), timeline.ReceiveWindow},
 		"window short of one byte":         {all(edge(1000+1459, 5000)), timeline.ReceiveWindow},
