@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html/template"
 	"io"
 	"time"
 
@@ -30,7 +31,9 @@ func (c *Comparison) WriteHTML(w io.Writer) error {
 		Rounds string
 		Lines  []htmlRow
 		Wires  []htmlWire
-	}{c, count(c.Rounds, "round"), rows, c.htmlWires()})
+		Why    *htmlWhy
+		Style  template.CSS
+	}{c, count(c.Rounds, "round"), rows, c.htmlWires(), c.htmlWhy(), causeStyle()})
 }
 
 // An htmlRow is a line of the comparison's table. Bar, Low and High are places

@@ -10,7 +10,7 @@ import (
 )
 
 // WriteText writes the comparison for a terminal: a line for each strategy with
-// a bar for its time, then the verdict, then how exact the link was.
+// a bar for its time, what it spent on which cause, then the verdict, then how exact the link was.
 func (c *Comparison) WriteText(w io.Writer, t Terminal) error {
 	var b bytes.Buffer
 	title := fmt.Sprintf("%s, %s", clean(c.Site), count(c.Rounds, "round"))
@@ -22,6 +22,7 @@ func (c *Comparison) WriteText(w io.Writer, t Terminal) error {
 			fmt.Fprintf(&b, "%s %s\n", t.paint(red, t.glyph("✗", "!")), wrapped(t.encode(text), t.width()-2, "  "))
 		}
 	}
+	c.writeWhy(&b, t)
 	if c.Verdict != "" {
 		fmt.Fprintf(&b, "\n%s\n", wrapped(t.encode(clean(c.Verdict)), t.width(), ""))
 	}

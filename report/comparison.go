@@ -18,6 +18,9 @@ type Comparison struct {
 	// Verdict is one sentence on what decided.
 	Verdict string `json:"verdict"`
 
+	// CauseNotes say how the causes of the rows are known: a sentence each.
+	CauseNotes []string `json:"cause_notes,omitempty"`
+
 	// Certificate says in some lines how exact the link was, Defects why that was not
 	// enough, if it was not.
 	Certificate []string `json:"-"`
@@ -55,6 +58,9 @@ type Row struct {
 	QueueMS        float64 `json:"queue_ms"`
 	HandshakeShare float64 `json:"handshake_share"`
 	QueueShare     float64 `json:"queue_share"`
+
+	// Causes are what was spent on each cause, the largest first; nil if nobody asked.
+	Causes []RowCause `json:"causes,omitempty"`
 
 	Wire *Wire `json:"wire,omitempty"` // nil where no emulated link counted packets
 

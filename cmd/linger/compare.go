@@ -24,6 +24,7 @@ type compareFlags struct {
 	strategies []string
 	rounds     int
 	sweep      string
+	explain    bool
 	html       string
 	json       bool
 }
@@ -44,6 +45,7 @@ func compareCommand() *command {
 	fs.StringSliceVar(&f.strategies, "strategies", nil, "compare these, `A,B,...`; the first is what ratios stand against (default: all six)")
 	fs.IntVarP(&f.rounds, "rounds", "n", 0, "fetch the page this often with each strategy, in turn (default: 6 over a link, 10 from a URL)")
 	fs.StringVar(&f.sweep, "sweep", "", "compare over each link of a grid: `PARAMETER=VALUES[,...]`, such as rtt=20ms..300ms,down=1mbit..100mbit")
+	fs.BoolVar(&f.explain, "explain", false, "say from packets, too, what each strategy spends on which cause")
 	fs.StringVar(&f.html, "html", "", "write the comparison as one HTML `FILE`")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object instead of text")
 	f.clientFlags.register(fs)
@@ -61,6 +63,10 @@ alike. --site, --tls and --fault are for the built-in site. Each fetch begins
 without a connection, and each strategy of a round with the same seed. Times are
 medians with a 95 % confidence interval; ~ marks a difference that may be chance
 (Mann-Whitney U test, p ≥ 0.05).
+
+With --explain the packets of each fetch are captured, at the client's end of the
+link or, as root or with CAP_NET_RAW, on this host, and the time of all exchanges
+is told by its causes, as linger explain tells it.
 
 --sweep takes one or two parameters of rtt, down, up and loss; VALUES is a range
 A..B, in 4 steps, A..B/N in N, or a list A:B:C. Of twenty links on which two
@@ -155,7 +161,7 @@ func (f *compareFlags) choosePlace(e *env, args []string) (place, error) {
 		return place{}, err
 	}
 	c, err := f.labConfig(p)
-	return f.overLink(c, f.describe(p)), err
+	return f.overLink(c, f.describe(p), f.explain), err
 }
 
 // withoutLab is the place where no lab can be made, and says why.
@@ -192,7 +198,7 @@ func (f *compareFlags) show(e *env, c *report.Comparison) error {
 
 // plan turns flags into a measurement.
 func (f *compareFlags) plan(args []string) (*measurement, error) {
-	m := &measurement{seed: f.seed}
+	m := &measurement{seed: f.seed, explains: f.explain}
 	switch {
 	case len(args) > 1:
 		return nil, usagef("want one URL, or none for the built-in site")

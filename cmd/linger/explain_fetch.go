@@ -34,72 +34,92 @@ func (f *explainFlags) fetch(ctx context.Context, e *env, args []string, secrets
 	if err != nil {
 		return nil, err
 	}
-	where, rec, err := f.scene(args)
+	where, err := f.scene(args)
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{client: c, recording: rec, seed: f.seed}
+	w := &watched{client: c, must: f.pcapng != ""}
 	loading, cancel := ctx, context.CancelFunc(func() {})
 	if f.timeout > 0 {
 		loading, cancel = context.WithTimeout(ctx, f.timeout)
 	}
 	defer cancel()
-	src, cert, err := w.visit(loading, e, where, s, o)
+	src, cert, err := w.fetch(loading, e, where, f.seed, s, o)
 	if err != nil {
-		return nil, errors.Join(pageError(err), rec.discard())
+		return nil, pageError(err)
 	}
-	src.end = rec.discard
 	src.secrets = append(secrets, src.secrets...)
 	src.failed = errors.Join(src.failed, f.late(cert))
 	if where.link != "" {
-		src.network = clientEnd
 		src.notes = append([]string{where.link}, src.notes...)
 	}
 	return src, nil
 }
 
-// clientEnd is the interface of a lab's capture at its client.
-const clientEnd = "client"
-
-// scene is where the page is fetched, and what captures it.
-func (f *explainFlags) scene(args []string) (place, recording, error) {
+// scene is where the page is fetched.
+func (f *explainFlags) scene(args []string) (place, error) {
 	if len(args) == 1 {
-		rec, err := f.sniffing()
-		return elsewhere(args[0]), rec, err
+		return elsewhere(args[0]), nil
 	}
 	if f.profile == noProfile {
-		rec, err := f.sniffing()
-		return f.loopback(), rec, err
+		return f.loopback(), nil
 	}
 	if err := lab.Rootless(); err != nil {
-		return place{}, nil, err
+		return place{}, err
 	}
 	p, err := f.link()
 	if err != nil {
-		return place{}, nil, err
+		return place{}, err
 	}
 	c, err := f.labConfig(p)
-	if err != nil {
-		return place{}, nil, err
-	}
-	rec, err := newTapping()
-	if err != nil {
-		return place{}, nil, err
-	}
-	c.Tap = rec.capture.Tap
-	return f.overLink(c, f.describe(p)), rec, nil
+	return f.overLink(c, f.describe(p), true), err
 }
 
-// A watched client is one whose packets are taken, and whose own account is kept.
+// A watched client is one whose packets are taken in one visit of a page, and whose own
+// account of it is kept.
 type watched struct {
-	client    *client
-	recording recording
-	seed      uint64
+	client *client
+	must   bool // packets are needed: where they cannot be captured, begin fails
 
-	keys keyLog
+	recording recording // from begin on
+	keys      keyLog
 
 	mu      sync.Mutex
 	records []*timeline.Exchange // guarded by mu
+}
+
+// begin begins the capture, when the visit has begun.
+func (w *watched) begin(at site) (err error) {
+	w.recording, err = at.record()
+	need := needOf(err)
+	switch {
+	case need != "" && w.must:
+		return explainError{fmt.Errorf("packets cannot be captured: %w", err), need}
+	case need != "":
+		w.recording = silence{err}
+		return nil
+	}
+	return err
+}
+
+// silent is why no packets are captured; nil if they are.
+func (w *watched) silent() error {
+	if s, is := w.recording.(silence); is {
+		return s.why
+	}
+	return nil
+}
+
+// end ends the capture, and returns what is to be explained.
+func (w *watched) end(name string) (*source, error) {
+	path, defects, err := w.recording.finish()
+	src := &source{name: name, path: path, secrets: w.keys.text.Bytes(), defects: defects,
+		network: w.recording.network(), end: w.recording.discard}
+	src.client = newClientSide(w.records)
+	if err != nil && w.silent() == nil {
+		return nil, errors.Join(err, src.close())
+	}
+	return src, nil
 }
 
 // A keyLog takes the secrets of TLS in.
@@ -138,24 +158,18 @@ func (w *watched) lookUp(ctx context.Context, host, port string) ([]netip.AddrPo
 	return addrs, err
 }
 
-// visit fetches the page once and returns what is to be explained of it, and the
+// fetch fetches the page once and returns what is to be explained of it, and the
 // certificate of the link, nil without one.
-func (w *watched) visit(ctx context.Context, e *env, where place, s linger.Strategy, o page.Options) (*source, *lab.Certificate, error) {
+func (w *watched) fetch(ctx context.Context, e *env, where place, seed uint64, s linger.Strategy, o page.Options) (*source, *lab.Certificate, error) {
 	at, err := where.open()
 	if err != nil {
 		return nil, nil, err
 	}
 	t := w.transport(s)
-	p, info, err := w.load(ctx, e, t, at, o)
+	p, src, err := w.visit(ctx, e, t, at, seed, o)
 	cert, failed := at.close()
 	if err != nil || failed != nil {
 		return nil, nil, errors.Join(err, failed)
-	}
-	path, defects, err := w.recording.finish()
-	src := &source{name: at.url(), path: path, secrets: w.keys.text.Bytes(), defects: defects}
-	src.client = newClientSide(w.records)
-	if err != nil {
-		src.untold(err, info)
 	}
 	if cert != nil {
 		for _, d := range cert.Defects {
@@ -170,23 +184,36 @@ func (w *watched) visit(ctx context.Context, e *env, where place, s linger.Strat
 	return src, cert, nil
 }
 
-// load loads the page, and waits until its last packet has come.
-func (w *watched) load(ctx context.Context, e *env, t *linger.Transport, at site, o page.Options) (*page.Page, *kernelView, error) {
-	done, err := at.visit(t, w.seed)
+// visit loads the page, and takes its packets until the last has come.
+func (w *watched) visit(ctx context.Context, e *env, t *linger.Transport, at site, seed uint64, o page.Options) (*page.Page, *source, error) {
+	done, err := at.visit(t, seed)
 	if err != nil {
 		return nil, nil, err
 	}
-	info := watchKernel(t)
+	if err := w.begin(at); err != nil {
+		return nil, nil, err
+	}
+	var kernel *kernelView
+	if w.silent() != nil {
+		kernel = watchKernel(t)
+	}
 	p, err := load(ctx, e, t, at.url(), o)
-	info.finish()
+	kernel.finish()
 	t.Close()
+	if _, left := done(ctx); left != nil && ctx.Err() == nil {
+		err = errors.Join(err, left)
+	}
+	src, failed := w.end(at.url())
+	if failed != nil {
+		return nil, nil, failed
+	}
 	if len(p.Exchanges()) == 0 && err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, src.close())
 	}
-	if _, err := done(ctx); err != nil && ctx.Err() == nil {
-		return nil, nil, err
+	if why := w.silent(); why != nil {
+		src.untold(why, kernel)
 	}
-	return p, info, nil
+	return p, src, nil
 }
 
 // failureSentences say which objects did not come.

@@ -25,24 +25,59 @@ type recording interface {
 	// expect says to which addresses connections will be opened.
 	expect(addrs []netip.AddrPort)
 
+	// network is the interface of the capture that is to be explained; empty for all.
+	network() string
+
 	// finish ends the capture, when the page is there. It returns the file, and in a
 	// sentence each what is wrong with it. The error is why there is none.
 	finish() (path string, defects []string, err error)
 
-	// discard takes the file away.
+	// discard takes the file away, after finish.
 	discard() error
 }
 
 // newRecordingFile makes a file for a capture, that is to be removed.
 func newRecordingFile() (*os.File, error) { return os.CreateTemp("", "linger-*.pcapng") }
 
-// A tapping is the capture of a lab.
-type tapping struct {
-	file    *os.File
-	capture *lab.Capture
+// A labTap hands what a lab tells of its packets to the capture that is being taken, if
+// there is one.
+type labTap struct {
+	mu      sync.Mutex
+	capture *lab.Capture // guarded by mu; nil if none is being taken
+	told    int64        // guarded by mu: packets, without copies
 }
 
-func newTapping() (*tapping, error) {
+// take fits lab.Config.Tap.
+func (t *labTap) take(r lab.Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !r.Copy {
+		t.told++
+	}
+	if t.capture != nil {
+		t.capture.Tap(r)
+	}
+}
+
+// put has packets go to a capture from now on, and returns how many were told before.
+func (t *labTap) put(c *lab.Capture) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.capture = c
+	return t.told
+}
+
+// A tapping is a capture of a lab's packets, at both ends of the link.
+type tapping struct {
+	lab     *lab.Lab
+	tap     *labTap
+	file    *os.File
+	capture *lab.Capture
+	ahead   int64 // by how much more packets had entered than were told
+}
+
+// record begins a capture. What is to be in it enters the link later.
+func (s labSite) record() (recording, error) {
 	file, err := newRecordingFile()
 	if err != nil {
 		return nil, err
@@ -51,39 +86,70 @@ func newTapping() (*tapping, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close(), os.Remove(file.Name()))
 	}
-	return &tapping{file, capture}, nil
+	t := &tapping{lab: s.lab, tap: s.tap, file: file, capture: capture}
+	t.ahead = t.entered() - s.tap.put(capture)
+	return t, nil
 }
 
+// entered is how many packets have entered the link.
+func (t *tapping) entered() int64 {
+	up, down := t.lab.Counts()
+	return up.Packets + down.Packets
+}
+
+// expect has nothing to do: there are no other packets in a lab.
 func (t *tapping) expect([]netip.AddrPort) {}
 
+// clientEnd is the interface of a lab's capture at its client.
+const clientEnd = "client"
+
+func (t *tapping) network() string { return clientEnd }
+
+// telling is how long the tap may take to tell of packets that have arrived.
+const telling = 2 * time.Second
+
+// finish waits until all packets that entered the link were told.
 func (t *tapping) finish() (string, []string, error) {
-	return t.file.Name(), nil, errors.Join(t.capture.Close(), t.file.Close())
+	var missing int64
+	for end := time.Now().Add(telling); ; time.Sleep(time.Millisecond) {
+		missing = t.entered() - t.ahead - t.tap.put(t.capture)
+		if missing <= 0 || time.Now().After(end) {
+			break
+		}
+	}
+	t.tap.put(nil)
+	var defects []string
+	if missing > 0 {
+		defects = append(defects, fmt.Sprintf("The lab did not tell of %d packets that entered the link.", missing))
+	}
+	return t.file.Name(), defects, errors.Join(t.capture.Close(), t.file.Close())
 }
 
-func (t *tapping) discard() error { return os.Remove(t.file.Name()) }
+func (t *tapping) discard() error {
+	t.tap.put(nil)
+	return os.Remove(t.file.Name())
+}
 
 // A silence is a recording that cannot be made.
 type silence struct{ why error }
 
 func (s silence) expect([]netip.AddrPort)           {}
+func (s silence) network() string                   { return "" }
 func (s silence) finish() (string, []string, error) { return "", nil, s.why }
 func (s silence) discard() error                    { return nil }
 
-// sniffing begins a capture of this host's packets. Where that is not allowed it is a
-// silence, unless the packets themselves were asked for.
-func (f *explainFlags) sniffing() (recording, error) {
-	s, err := sniff.Open()
-	if err != nil && f.pcapng != "" {
-		return nil, explainError{fmt.Errorf("--pcapng: packets cannot be captured: %w", err), needOf(err)}
-	}
+// record begins a capture of this host's packets. Its error is a *sniff.Error where that
+// is not allowed.
+func (s plainSite) record() (recording, error) {
+	sniffer, err := sniff.Open()
 	if err != nil {
-		return silence{err}, nil
+		return nil, err
 	}
 	file, err := newRecordingFile()
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, sniffer.Close())
 	}
-	n := &sniffed{sniffer: s, file: file, peers: make(map[netip.AddrPort]bool), interfaces: make(map[int]int), ended: make(chan error, 1)}
+	n := &sniffed{sniffer: sniffer, file: file, peers: make(map[netip.AddrPort]bool), interfaces: make(map[int]int), ended: make(chan error, 1)}
 	go n.run()
 	return n, nil
 }
@@ -121,6 +187,8 @@ func (n *sniffed) expect(addrs []netip.AddrPort) {
 		n.peers[plainEnd(a)] = true
 	}
 }
+
+func (n *sniffed) network() string { return "" }
 
 func (n *sniffed) expected(a netip.AddrPort) bool {
 	n.mu.Lock()
@@ -181,28 +249,19 @@ func (n *sniffed) numbered(i sniff.Interface) (int, error) {
 	return at, err
 }
 
-var errNoPackets = errors.New("none of the client's packets passed an interface of this host")
-
 func (n *sniffed) finish() (string, []string, error) {
 	n.sniffer.Finish()
 	err := errors.Join(<-n.ended, n.failed, n.sniffer.Close())
-	if n.writer != nil {
-		err = errors.Join(err, n.writer.Flush())
-	} else if err == nil {
-		err = errNoPackets
+	if n.writer == nil {
+		return "", []string{"No packet of the client's passed an interface of this host."}, errors.Join(err, n.file.Close())
 	}
-	if err = errors.Join(err, n.file.Close()); err != nil {
-		return "", nil, err
-	}
+	err = errors.Join(err, n.writer.Flush(), n.file.Close())
 	var defects []string
 	if missed := n.sniffer.Missed(); missed > 0 {
 		defects = append(defects, fmt.Sprintf("There was no room for %d packets of this host: some of the page's may be missing.", missed))
 	}
-	return n.file.Name(), defects, nil
+	return n.file.Name(), defects, err
 }
 
-// discard ends the capture, if it has not ended, and takes the file away.
-func (n *sniffed) discard() error {
-	n.sniffer.Finish()
-	return errors.Join(n.sniffer.Close(), os.Remove(n.file.Name()))
-}
+// discard takes the file away, after finish.
+func (n *sniffed) discard() error { return os.Remove(n.file.Name()) }

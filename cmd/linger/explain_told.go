@@ -63,6 +63,9 @@ func (v *kernelView) look() {
 
 // finish asks a last time. It is to be called before the Transport is closed.
 func (v *kernelView) finish() {
+	if v == nil {
+		return
+	}
 	v.look()
 	close(v.quit)
 	<-v.done
@@ -70,12 +73,7 @@ func (v *kernelView) finish() {
 
 // untold makes of a source one without packets, for a reason.
 func (s *source) untold(why error, v *kernelView) {
-	text := fmt.Sprintf("Packets were not captured: %v", why)
-	if need := needOf(why); need != "" {
-		text += " (" + need + ")"
-	}
-	s.path = ""
-	s.defects = append(s.defects, text+".",
+	s.defects = append(s.defects, fmt.Sprintf("Packets were not captured: %v (%s).", why, needOf(why)),
 		"So this is what the client's own timeline and the kernel's TCP_INFO tell: waiting for a connection, looking names up, handshakes, and of each wait the round trip that it cannot do without.",
 		"The rest is unknown: without packets nobody can tell the server's thinking, stalls, transfer, queueing, slow start, losses, windows, held segments and held ACKs apart.")
 	s.notes = append(s.notes, v.notes()...)

@@ -15,6 +15,14 @@ import (
 	"github.com/lingerhttp/linger/sniff"
 )
 
+// A deafSite is one whose packets cannot be captured.
+type deafSite struct {
+	site
+	why error
+}
+
+func (s deafSite) record() (recording, error) { return nil, s.why }
+
 // Where packets cannot be captured, the client's own account is shown, and what that
 // cannot tell is said.
 func TestWithoutPackets(t *testing.T) {
@@ -24,13 +32,19 @@ func TestWithoutPackets(t *testing.T) {
 		t.Fatal(err)
 	}
 	why := &sniff.Error{Op: "packet socket", Err: fs.ErrPermission}
-	w := &watched{client: c, recording: silence{why}}
+	w := &watched{client: c}
 	e := &env{stdout: new(bytes.Buffer), stderr: new(bytes.Buffer), now: time.Now}
 	s, err := linger.StrategyNamed("persistent6")
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, cert, err := w.visit(context.Background(), e, f.loopback(), s, page.Options{})
+	where := f.loopback()
+	open := where.open
+	where.open = func() (site, error) {
+		s, err := open()
+		return deafSite{s, why}, err
+	}
+	src, cert, err := w.fetch(context.Background(), e, where, 1, s, page.Options{})
 	if err != nil || cert != nil {
 		t.Fatal(cert, err)
 	}

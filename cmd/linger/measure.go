@@ -25,6 +25,7 @@ type measurement struct {
 	place      place
 	times      int // how often each strategy fetches the page
 	seed       uint64
+	explains   bool                             // from packets
 	progress   func(round int, strategy string) // nil: nobody wants to know
 
 	rounds [][]*visit // by strategy
@@ -37,6 +38,7 @@ type measurement struct {
 type visit struct {
 	*page.Page
 	wire *report.Wire // nil where nobody counts packets
+	why  *whyVisit    // nil where nobody asks
 }
 
 // measure has each strategy fetch the page as often as planned.
@@ -107,18 +109,27 @@ func (m *measurement) round(ctx context.Context, s site, round int) error {
 // fetch loads the page once, on new connections. The error is of what stops the
 // measurement: objects that failed are in the page.
 func (m *measurement) fetch(ctx context.Context, s site, round, at int) (*visit, error) {
+	if m.explains {
+		return m.fetchWatched(ctx, s, round, at)
+	}
 	t := m.client.transport(m.strategies[at])
 	done, err := s.visit(t, m.seed+uint64(round))
 	if err != nil {
 		return nil, err
 	}
+	p, wire, err := m.finish(ctx, s, t, done)
+	return &visit{Page: p, wire: wire}, err
+}
+
+// finish does what there is to do of a visit that has begun.
+func (m *measurement) finish(ctx context.Context, s site, t *linger.Transport, done func(context.Context) (*report.Wire, error)) (*page.Page, *report.Wire, error) {
 	p, err := m.load(ctx, t, s.url())
 	t.Close()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	wire, err := done(ctx)
-	return &visit{p, wire}, err
+	return p, wire, err
 }
 
 func (m *measurement) load(ctx context.Context, t *linger.Transport, url string) (*page.Page, error) {

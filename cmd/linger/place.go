@@ -34,6 +34,9 @@ type site interface {
 	// left to chance. What it returns ends the fetch, and says what passed.
 	visit(t *linger.Transport, seed uint64) (done func(context.Context) (*report.Wire, error), err error)
 
+	// record begins a capture of the packets of a visit that has begun.
+	record() (recording, error)
+
 	// close ends the site. The certificate is nil without an emulated link.
 	close() (*lab.Certificate, error)
 }
@@ -92,6 +95,7 @@ func trust(t *linger.Transport, srv *origin.Server) {
 type labSite struct {
 	lab *lab.Lab
 	srv *origin.Server
+	tap *labTap // nil if nothing is to be captured
 }
 
 // relayed is how many bits a second the labs that run beside each other may carry
@@ -102,9 +106,15 @@ const (
 	mostLabs = 3
 )
 
-// overLink is the place of the built-in site behind a link.
-func (f *siteFlags) overLink(c lab.Config, link string) place {
+// overLink is the place of the built-in site behind a link, on which packets may be
+// captured or not.
+func (f *siteFlags) overLink(c lab.Config, link string, captured bool) place {
 	open := func() (site, error) {
+		c, tap := c, (*labTap)(nil)
+		if captured {
+			tap = new(labTap)
+			c.Tap = tap.take
+		}
 		cfg, err := f.config()
 		if err != nil {
 			return nil, err
@@ -117,7 +127,7 @@ func (f *siteFlags) overLink(c lab.Config, link string) place {
 		if err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
-		return labSite{l, srv}, nil
+		return labSite{l, srv, tap}, nil
 	}
 	p := place{open: open, atOnce: 1, link: link}
 	if rate := c.Up.Rate + c.Down.Rate; c.Up.Rate > 0 && c.Down.Rate > 0 {

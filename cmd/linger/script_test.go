@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 // TestScripts runs the scripts under testdata: what a user types and sees.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"origin": startOrigin, "capture": makeCapture},
+		Dir:       "testdata",
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"origin": startOrigin, "capture": makeCapture},
 		Condition: condition,
 	})
 }

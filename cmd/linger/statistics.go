@@ -30,6 +30,7 @@ func comparisonOf(m *measurement) *report.Comparison {
 		row.Differs = i > 0 && apart(c.Rows[0], *row)
 	}
 	c.Verdict = verdictOn(c.Rows)
+	c.CauseNotes = causeNotes(m)
 	return c
 }
 
@@ -67,6 +68,7 @@ func rowOf(name string, pages []*visit) report.Row {
 	row.QueueShare = of(func(t timeline.Totals) float64 { return share(t.Phases[timeline.Queue], t) })
 	row.LayoutKnown = layoutKnown(pages)
 	row.Wire = wireOfRounds(pages)
+	row.Causes = causesOfRounds(pages)
 	row.Sample = pages[nearest(row.Times, row.Time.Median)].Exchanges()
 	return row
 }

@@ -43,6 +43,9 @@ func (f *compareFlags) runSweep(ctx context.Context, e *env, args []string) erro
 	if len(args) > 0 {
 		return usagef("--sweep is for the built-in site: leave out the URL")
 	}
+	if f.explain {
+		return usagef("--explain is for one link: leave out --sweep")
+	}
 	axes, err := parseSweep(f.sweep)
 	if err != nil {
 		return err
@@ -126,7 +129,7 @@ func (f *compareFlags) cell(p lab.Profile) (*cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.place = f.overLink(config, f.describe(p))
+	m.place = f.overLink(config, f.describe(p), false)
 	weight := int64(relayed / m.place.atOnce)
 	m.place.atOnce = 1
 	m.times = roundsSweep

@@ -77,6 +77,9 @@ func why(b, w report.Row) string {
 	if !apart(b, w) {
 		return ""
 	}
+	if text := difference(b, w); text != "" {
+		return text
+	}
 	switch {
 	case w.Connections > 2*b.Connections && w.HandshakeMS > b.HandshakeMS:
 		return fmt.Sprintf("%s opened %s and spent %s in handshakes, %s %d and %s",
