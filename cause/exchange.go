@@ -34,6 +34,9 @@ func (c *conn) explain(x *exchange.Exchange) *Explained {
 // begins is when a message's first byte left its sender.
 func (l *lane) begins(m *exchange.Message) (int64, bool) {
 	start := m.Start()
+	if older := l.lumpsOf(start, start+1); len(older) > 0 {
+		return older[0].image - l.oneWay(), true
+	}
 	for i := range l.steps {
 		if s := &l.steps[i]; s.from <= start && s.to > start {
 			return s.image - l.oneWay(), true

@@ -151,6 +151,7 @@ func (e *Explainer) segment(c *flow.Conn) {
 	s.calibrate(seg)
 	if seg.Len > 0 && seg.Kind != flow.KeepAlive {
 		s.lanes[seg.Dir].sent(seg, c.Forgotten+len(c.Segments)-1)
+		s.lanes[seg.Dir].compact()
 	}
 	if seg.Ack >= 0 {
 		s.lanes[seg.Dir.Other()].acked(seg)

@@ -21,8 +21,10 @@ type lane struct {
 
 	steps   []step
 	dropped int // steps that stood before
+	older   lumped
 
-	acks []ack // whose release is still to come, in order
+	acks    []ack // in order
+	applied int   // of acks: the release of the others is still to come
 
 	// What the sender knew, when it sent the last step.
 	una   int64 // acknowledged
@@ -79,6 +81,7 @@ type step struct {
 	prompt   bool // that ACK left at once when it arrived
 	missing  bool // the IP-ID says that a packet between the one before and this was lost
 	gap      gap
+	lump     *lump // what it stands for, if it is many
 }
 
 // An ack is an acknowledgment that the lane's receiver sent.
@@ -212,9 +215,8 @@ func (l *lane) recent() []ack { return l.heard[max(0, len(l.heard)-mostHeard):] 
 
 // hear applies the ACKs that the sender has by a time, as images go.
 func (l *lane) hear(until int64) {
-	n := 0
-	for ; n < len(l.acks) && l.acks[n].release <= until; n++ {
-		a := l.acks[n]
+	for ; l.applied < len(l.acks) && l.acks[l.applied].release <= until; l.applied++ {
+		a := l.acks[l.applied]
 		a.before = sender{l.una, l.edge}
 		if a.ack > l.una {
 			l.noGrowth += a.ack - l.una
@@ -229,15 +231,9 @@ func (l *lane) hear(until int64) {
 		}
 		l.heard = append(l.heard, a)
 	}
-	l.acks = drop(l.acks, n)
-}
-
-// drop takes the first n away, and their memory with them once it is half of all.
-func drop[T any](all []T, n int) []T {
-	if n == len(all) {
-		return all[:0]
+	if l.applied > len(l.acks)/2 {
+		l.acks, l.applied = shift(l.acks, l.applied), 0
 	}
-	return all[n:]
 }
 
 // resent notes that bytes went again: those who carried them last were lost, unless it
@@ -411,15 +407,45 @@ func (l *lane) forget(before, at int64) {
 	for n < len(l.steps) && l.steps[n].to <= before && l.steps[n].ackLeft != 0 && l.steps[n].at < at {
 		n++
 	}
-	if n < 1024 && n < len(l.steps) {
-		return
+	if n >= leastForgotten || n == len(l.steps) {
+		l.drop(n)
 	}
-	l.steps = append(l.steps[:0:0], l.steps[n:]...)
+	older := l.older.steps
+	n = 0
+	for n < len(older) && older[n].to <= before && older[n].at < at {
+		n++
+	}
+	if l.older.steps = shift(older, n); len(l.older.steps) == 0 {
+		l.older = lumped{}
+	}
+}
+
+// leastForgotten is how many steps are forgotten at once: the next exchange's first may
+// have waited for the last ones.
+const leastForgotten = 128
+
+// drop lets go of the first n steps.
+func (l *lane) drop(n int) {
+	l.steps = shift(l.steps, n)
 	l.dropped += n
+}
+
+// shift drops the first n, in place unless that would hold much for little.
+func shift[T any](all []T, n int) []T {
+	left := len(all) - n
+	if cap(all) > 4*left+256 {
+		return append(make([]T, 0, left), all[n:]...)
+	}
+	copy(all, all[n:])
+	clear(all[left:])
+	return all[:left]
 }
 
 // behind is when the first step left the sender that brings bytes from an offset on.
 func (l *lane) behind(offset int64) (int64, bool) {
+	if n := len(l.older.steps); n > 0 && l.older.steps[n-1].to > offset {
+		return l.lumpsOf(offset, offset+1)[0].image - l.oneWay(), true
+	}
 	for i := range l.steps {
 		if s := &l.steps[i]; s.to > offset {
 			return s.image - l.oneWay(), true

@@ -13,6 +13,9 @@ func (l *lane) pieces(ranges []flow.Block, from int64) []piece {
 	end := ranges[len(ranges)-1].To
 	var all []piece
 	edge := ranges[0].From
+	for older := l.lumpsOf(edge, end); len(older) > 0; older = older[1:] {
+		all = append(all, piece{from: older[0].from, to: min(older[0].to, end), step: &older[0]})
+	}
 	first := l.firstStep(ranges[0].From, from)
 	for i := first; i < len(l.steps); i++ {
 		s := &l.steps[i]

@@ -216,6 +216,10 @@ func (w *walk) first(l *lane, p piece) {
 
 // next walks to bytes in the middle of a message.
 func (w *walk) next(l *lane, p piece) {
+	if p.step.lump != nil {
+		w.over(p.step)
+		return
+	}
 	image, begun := l.timesOf(p, w.at+w.lead)
 	w.held(l, p.sent(), p.sent().gap, image-w.lead, w.lead)
 	w.arrive(l, p, begun)
@@ -225,6 +229,9 @@ func (w *walk) next(l *lane, p piece) {
 // against a time up to which the walk has come. Had other lanes' bytes not been in
 // its way, nor its own, it was not in a queue.
 func (l *lane) timesOf(p piece, at int64) (image, begun int64) {
+	if p.step.lump != nil {
+		return p.step.image, p.step.image
+	}
 	arrived := p.step.at
 	if p.would != 0 {
 		arrived = p.would
@@ -338,6 +345,10 @@ func (l *lane) hold(g gap) int64 {
 // arrive walks over a piece's way over the bottleneck: first what stood before it,
 // then its own bytes, and then, if it was lost, until it was repaired.
 func (w *walk) arrive(l *lane, p piece, begun int64) {
+	if p.step.lump != nil {
+		w.over(p.step)
+		return
+	}
 	ours := span{cause: timeline.Transfer, packets: []int32{p.step.packet}, certainty: 0.9, dir: l.dir}
 	if at := w.at + w.lead; at < begun {
 		w.to(l.queuedFrom(p.step, at, begun)-w.lead, ours)

@@ -28,6 +28,7 @@ type plan struct {
 // A segment is one packet, as the client's end sees it.
 type segment struct {
 	at    int64
+	left  int64 // its sender
 	up    bool
 	port  uint16
 	seq   uint32
@@ -45,12 +46,13 @@ type conn struct {
 	do         func(*conn)
 	up, down   uint32 // the next sequence numbers
 	ids        [2]uint16
-	left       int64 // bytes of the response to be sent
+	rest       int64 // bytes of the response to be sent
 	head       []byte
 	cwnd       int
-	burst      int   // segments of the window under way that are still to arrive
-	begun      int64 // when its first one arrived
-	unanswered int   // segments without an ACK
+	burst      int     // segments of the window that are still to be sent
+	before     []int64 // when those of the window before arrived
+	arrived    []int64 // and those of this one
+	unanswered int     // segments without an ACK
 	exchange   int
 }
 
@@ -58,10 +60,11 @@ type conn struct {
 type network struct {
 	plan
 	random *rand.Rand
-	conns  []*conn // a heap by time
-	free   int64   // when the bottleneck is
+	conns  []*conn   // a heap by time
+	free   int64     // when the bottleneck is
+	queue  []segment // behind it
 	ports  uint16
-	tell   func(segment) bool
+	tell   func(segment)
 	full   bool
 }
 
@@ -73,26 +76,35 @@ func (n *network) Pop() any           { return nil }
 
 // run tells the segments of a plan in order, until it is told to stop.
 func run(p plan, tell func(segment) bool) {
-	n := &network{plan: p, random: rand.New(rand.NewPCG(p.seed, 0)), ports: 1024, tell: tell}
+	n := &network{plan: p, random: rand.New(rand.NewPCG(p.seed, 0)), ports: 1024}
+	n.tell = func(s segment) { n.full = n.full || !tell(s) }
 	for i := range p.clients {
 		n.conns = append(n.conns, &conn{at: 1767323045e9 + int64(i)*rtt, do: n.open})
 	}
 	for !n.full {
 		c := n.conns[0]
+		n.flush(c.at)
 		c.do(c)
 		heap.Fix(n, 0)
 	}
 }
 
-// send tells a segment of a connection at its time.
+// send tells a segment that a connection sends, or gets, now.
 func (n *network) send(c *conn, up bool, flags byte, text []byte, size int) {
-	s := segment{at: c.at, up: up, port: c.port, flags: flags, text: text, size: size, seq: c.down, ack: c.up}
-	if up {
+	n.tell(n.segment(c, c.at, up, flags, text, size))
+}
+
+// segment makes a connection's next one.
+func (n *network) segment(c *conn, at int64, up bool, flags byte, text []byte, size int) segment {
+	s := segment{at: at, left: at, up: up, port: c.port, flags: flags, text: text, size: size, seq: c.down, ack: c.up}
+	switch {
+	case up:
 		s.seq, s.ack = c.up, c.down
 		c.up += uint32(size) + counts(flags)
 		c.ids[0]++
 		s.id = c.ids[0]
-	} else {
+	default:
+		s.left = min(c.at, at-rtt/2)
 		c.down += uint32(size) + counts(flags)
 		c.ids[1]++
 		s.id = c.ids[1]
@@ -100,7 +112,16 @@ func (n *network) send(c *conn, up bool, flags byte, text []byte, size int) {
 	if flags == syn {
 		s.ack = 0
 	}
-	n.full = n.full || !n.tell(s)
+	return s
+}
+
+// flush tells the segments that have come over the bottleneck by a time.
+func (n *network) flush(until int64) {
+	i := 0
+	for ; i < len(n.queue) && n.queue[i].at <= until; i++ {
+		n.tell(n.queue[i])
+	}
+	n.queue = n.queue[i:]
 }
 
 // then says what comes next of a connection.
@@ -143,46 +164,51 @@ func (n *network) request(c *conn) {
 	// Sizes are spread evenly on a logarithmic scale.
 	size := int64(float64(n.least) * math.Exp(n.random.Float64()*math.Log(float64(n.most)/float64(n.least))))
 	c.head = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n", size)
-	c.left, c.burst = size+int64(len(c.head)), c.cwnd
-	c.then(rtt+think, n.arrive)
+	c.rest, c.burst = size+int64(len(c.head)), c.cwnd
+	c.before, c.arrived = c.before[:0], c.arrived[:0]
+	c.then(rtt/2+think, n.respond)
 }
 
-// arrive takes the bottleneck for the response's next segment. Behind the last of a
-// window its sender waits for ACKs.
-func (n *network) arrive(c *conn) {
-	if n.free > c.at { // others stand before it
-		c.at = n.free
-		return
-	}
-	n.free = c.at
-	if c.burst == c.cwnd {
-		c.begun = c.at
-	}
-	size := int(min(c.left, mss))
-	c.left -= int64(size)
+// respond sends the response's next segment, which is to take its turn at the
+// bottleneck. Behind the last of a window its sender waits for ACKs.
+func (n *network) respond(c *conn) {
+	size := int(min(c.rest, mss))
+	c.rest -= int64(size)
 	flags := byte(ack)
-	if c.left == 0 {
+	if c.rest == 0 {
 		flags |= psh
 	}
-	n.send(c, false, flags, c.head, size)
+	arrives := max(c.at+rtt/2, n.free)
+	n.free = arrives + int64(float64(size+66)/rate*1e9)
+	n.queue = append(n.queue, n.segment(c, arrives, false, flags, c.head, size))
 	c.head = nil
-	n.free += int64(float64(size+66) / rate * 1e9)
-	if c.unanswered++; c.unanswered == 2 || c.left == 0 {
+	if c.unanswered++; c.unanswered == 2 || c.rest == 0 {
 		c.unanswered = 0
-		n.send(c, true, ack, nil, 0)
+		n.queue = append(n.queue, n.segment(c, arrives, true, ack, nil, 0))
 	}
+	c.arrived = append(c.arrived, arrives)
 	switch c.burst--; {
-	case c.left == 0 && c.exchange < n.exchanges:
-		c.then(1e6, n.request)
-	case c.left == 0:
-		c.then(1e6, n.close)
-	case c.burst > 0:
-		c.then(n.free-c.at, n.arrive)
-	default:
+	case c.rest == 0 && c.exchange < n.exchanges:
+		c.then(arrives-c.at+1e6, n.request)
+		return
+	case c.rest == 0:
+		c.then(arrives-c.at+1e6, n.close)
+		return
+	case c.burst == 0:
+		c.before, c.arrived = c.arrived, c.before[:0]
 		c.cwnd = min(2*c.cwnd, window)
 		c.burst = c.cwnd
-		c.then(max(c.begun+rtt-c.at, 0), n.arrive)
 	}
+	c.then(max(c.released()-c.at, 0), n.respond)
+}
+
+// released is when the server may send its next segment: when it has an ACK of the
+// window before, which is let go as long as it was itself.
+func (c *conn) released() int64 {
+	if len(c.before) == 0 {
+		return c.at
+	}
+	return c.before[len(c.arrived)*len(c.before)/c.cwnd] + rtt/2
 }
 
 func (n *network) close(c *conn) {

@@ -69,8 +69,8 @@ func (f *file) write(s segment) {
 	tcp[12], tcp[13] = byte(20+len(options))/4<<4, s.flags
 	be.PutUint16(tcp[14:], 60000)
 	copy(tcp[20:], options)
-	be.PutUint32(tcp[20+stamp:], f.stamp(s.at))
-	be.PutUint32(tcp[24+stamp:], f.stamp(s.at-rtt))
+	be.PutUint32(tcp[20+stamp:], f.stamp(s.left))
+	be.PutUint32(tcp[24+stamp:], f.stamp(s.left-rtt/2))
 	f.w.Write(b[:head])
 	f.w.Write(s.text)
 	f.w.Write(f.filler[:s.size-len(s.text)])

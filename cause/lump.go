@@ -1,0 +1,208 @@
+package cause
+
+import (
+	"slices"
+
+	"github.com/lingerhttp/linger/flow"
+	"github.com/lingerhttp/linger/timeline"
+)
+
+// What bounds the memory of a lane that carries a large message, or none, lives here:
+// of its older steps only that is kept what they cost.
+
+const (
+	mostSteps = 8192 // of a lane, before its older ones become lumps
+	keptSteps = 2048 // its newest, which what comes later may change
+	mostLumps = 4096 // of a lane, before they are made twice as large
+	lumpSteps = 16   // how many pieces become one lump at first
+)
+
+// A lump is what the steps cost that one step stands for, as a walk tells it that
+// comes over each of them, in the order of the stream. Of one cause there is one span:
+// sums are exact, but inside the lump the spans do not stand where they were.
+type lump struct {
+	spans  []span
+	pieces int
+	hole   bool // the capture misses what stood before
+}
+
+// A lumped is the older part of a lane.
+type lumped struct {
+	steps []step
+	per   int   // pieces in a lump
+	at    int64 // how far the walk has come, 0 if there was none
+	from  int64 // where the first lump begins
+}
+
+// compact makes lumps of the older steps, if they are many. Those that were lost leave
+// no trace but the time that it took to repair them.
+func (l *lane) compact() {
+	if len(l.steps) < mostSteps {
+		return
+	}
+	l.rebase()
+	n := len(l.steps) - keptSteps
+	if !l.seen() {
+		l.path.model(l.steps[n-1].image)
+	}
+	o := &l.older
+	o.per = max(o.per, lumpSteps)
+	w := &walk{at: o.at}
+	if l.dir == flow.Up {
+		w.lead = l.oneWay()
+	}
+	if w.at == 0 {
+		w.at = l.steps[0].image - w.lead
+		o.from = l.steps[0].from
+	}
+	for all := l.piecesOf(n); len(all) > 0; {
+		size, hole := o.size(all)
+		o.steps = append(o.steps, w.lump(l, all[:size], hole))
+		all = all[size:]
+	}
+	o.at = w.at
+	l.drop(n)
+	if len(o.steps) > mostLumps {
+		o.merge()
+	}
+}
+
+// piecesOf are the pieces that the first n steps brought, each of which may be repaired
+// by a later one.
+func (l *lane) piecesOf(n int) []piece {
+	end := int64(0)
+	for i := range l.steps[:n] {
+		end = max(end, l.steps[i].to)
+	}
+	begin := l.older.end()
+	var all []piece
+	for i := range l.steps {
+		s := &l.steps[i]
+		if from := max(s.from, begin); from < min(s.to, end) && !l.lostOf(s) {
+			all = put(all, piece{from: from, to: min(s.to, end), step: s, number: i, own: true})
+		}
+	}
+	l.repairs(all)
+	return all
+}
+
+// end is the offset behind the last lump.
+func (o *lumped) end() int64 {
+	if n := len(o.steps); n > 0 {
+		return o.steps[n-1].to
+	}
+	return o.from
+}
+
+// size is how many pieces become one lump. It ends before a hole of the capture, and
+// before what a sender began with when nothing was under way, for a message may begin
+// there.
+func (o *lumped) size(all []piece) (n int, hole bool) {
+	if all[0].from > o.end() {
+		return 1, true // of the time before it nothing is known
+	}
+	most := min(o.per, len(all))
+	for i := 1; i < most; i++ {
+		if all[i].step.begins() || all[i].from > all[i-1].to {
+			return i, false
+		}
+	}
+	return most, false
+}
+
+// begins says whether a message may begin with a step: its sender had nothing under
+// way, and was not waiting.
+func (s *step) begins() bool { return s.gap.idle && s.gap.cause == timeline.Stall }
+
+// lump walks over pieces, and returns a step that stands for them.
+func (w *walk) lump(l *lane, all []piece, hole bool) step {
+	first, last := all[0].step, all[len(all)-1]
+	w.spans = nil
+	wire := int32(0)
+	for _, p := range all {
+		w.next(l, p)
+		wire += p.step.wire
+	}
+	s := *first
+	s.from, s.to, s.at, s.ackLeft = all[0].from, last.to, w.at+w.lead, last.step.ackLeft
+	s.kind, s.segment, s.wire, s.again, s.modelled = flow.Data, -1, wire, 0, true
+	s.lump = &lump{spans: folded(w.spans), pieces: len(all), hole: hole}
+	return s
+}
+
+// lumpsOf are the lumps that hold bytes of a range.
+func (l *lane) lumpsOf(from, to int64) []step {
+	all := l.older.steps
+	i, _ := slices.BinarySearchFunc(all, from, func(s step, from int64) int {
+		if s.to <= from {
+			return -1
+		}
+		return 1
+	})
+	j := i
+	for j < len(all) && all[j].from < to {
+		j++
+	}
+	return all[i:j]
+}
+
+// over walks over a lump.
+func (w *walk) over(s *step) {
+	for _, p := range s.lump.spans {
+		p.packets = slices.Clone(p.packets) // of each walk its own
+		w.to(p.end, p)
+	}
+}
+
+// folded makes one of all spans with the same cause, in the order of the first of each.
+func folded(all []span) []span {
+	var sums []span
+	for _, s := range all {
+		i := slices.IndexFunc(sums, func(t span) bool {
+			return t.cause == s.cause && t.detail == s.detail && t.dir == s.dir
+		})
+		if i < 0 {
+			s.packets = slices.Clone(s.packets)
+			sums = append(sums, s)
+			continue
+		}
+		t := &sums[i]
+		t.end += s.end - s.start
+		t.certainty = min(t.certainty, s.certainty)
+		for _, p := range s.packets {
+			t.show(p)
+		}
+	}
+	for i := 1; i < len(sums); i++ {
+		s := &sums[i]
+		s.start, s.end = sums[i-1].end, sums[i-1].end+s.end-s.start
+	}
+	return sums
+}
+
+// merge makes one lump of each two.
+func (o *lumped) merge() {
+	o.per *= 2
+	all := o.steps[:0]
+	for i := range o.steps {
+		s := &o.steps[i]
+		if n := len(all); n > 0 && all[n-1].lump.takes(&all[n-1], s, o.per) {
+			all[n-1].join(s)
+			continue
+		}
+		all = append(all, *s)
+	}
+	clear(o.steps[len(all):])
+	o.steps = all
+}
+
+// takes says whether a step's lump may become one with the next.
+func (p *lump) takes(s, next *step, most int) bool {
+	return !p.hole && next.from == s.to && !next.begins() && p.pieces+next.lump.pieces <= most
+}
+
+// join makes one step of two.
+func (s *step) join(next *step) {
+	s.to, s.at, s.ackLeft, s.wire = next.to, next.at, next.ackLeft, s.wire+next.wire
+	s.lump = &lump{spans: folded(append(s.lump.spans, next.lump.spans...)), pieces: s.lump.pieces + next.lump.pieces}
+}
