@@ -92,7 +92,10 @@ func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
 		ranges = append(ranges, m.Ranges...)
 	}
 	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
-	w.to(x.Response.Last, span{cause: timeline.Unknown, packets: []int32{x.Response.LastPacket}, certainty: 1, dir: flow.Down})
+	if w.end < x.Response.End() { // it was acknowledged, and not captured
+		shown := cmp.Or(x.Response.LastPacket, x.Response.FirstPacket)
+		w.to(x.Response.Last-l.toReceiver(), span{cause: timeline.Unknown, packets: []int32{shown}, certainty: 1, dir: flow.Down})
+	}
 }
 
 // orderOf says what the bytes are that stand before an exchange's own.

@@ -76,6 +76,7 @@ type step struct {
 	segment  int // its index in the connection, forgotten ones counted
 	kind     flow.Kind
 	again    int // the step that carried its bytes again, absolute, and 1 more; 0 if none did
+	torn     []resend
 	modelled bool
 	heeded   bool // nothing held that ACK back: it came alone, and its window is about as wide as ever
 	prompt   bool // that ACK left at once when it arrived
@@ -246,12 +247,12 @@ func (l *lane) resent(st *step) {
 		s := &l.steps[i]
 		switch {
 		case s.from >= st.to || s.to <= st.from:
-		case s.from >= st.from:
+		case s.from >= st.from && s.to <= st.to:
 			s.again = number + 1
-		case s.to <= st.to:
-			s.to = st.from // its front arrived
+		default: // of what a card cut, one packet was lost
+			s.tear(resend{max(s.from, st.from), min(s.to, st.to), number + 1})
 		}
-		if s.to <= st.from && s.kind == flow.Data {
+		if s.from <= st.from && s.kind == flow.Data {
 			break
 		}
 	}
@@ -268,10 +269,16 @@ func (l *lane) kindOf(s *step) flow.Kind {
 
 // lostOf says whether a step was lost: its bytes were sent again, and had to be.
 func (l *lane) lostOf(s *step) bool {
-	if s.again == 0 {
+	return l.neededBy(s.again)
+}
+
+// neededBy says whether bytes were lost that a step carried again; the step is absolute,
+// and 1 more, 0 for none.
+func (l *lane) neededBy(again int) bool {
+	if again == 0 {
 		return false
 	}
-	by := l.step(s.again - 1)
+	by := l.step(again - 1)
 	return by == nil || l.kindOf(by) != flow.Spurious
 }
 

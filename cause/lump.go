@@ -78,8 +78,8 @@ func (l *lane) piecesOf(n int) []piece {
 	var all []piece
 	for i := range l.steps {
 		s := &l.steps[i]
-		if from := max(s.from, begin); from < min(s.to, end) && !l.lostOf(s) {
-			all = put(all, piece{from: from, to: min(s.to, end), step: s, number: i, own: true})
+		if from := max(s.from, begin); from < min(s.to, end) {
+			all = l.brought(all, piece{from: from, to: min(s.to, end), step: s, number: i, own: true})
 		}
 	}
 	l.repairs(all)
@@ -125,7 +125,7 @@ func (w *walk) lump(l *lane, all []piece, hole bool) step {
 	}
 	s := *first
 	s.from, s.to, s.at, s.ackLeft = all[0].from, last.to, w.at+w.lead, last.step.ackLeft
-	s.kind, s.segment, s.wire, s.again, s.modelled = flow.Data, -1, wire, 0, true
+	s.kind, s.segment, s.wire, s.again, s.torn, s.modelled = flow.Data, -1, wire, 0, nil, true
 	s.lump = &lump{spans: folded(w.spans), pieces: len(all), hole: hole}
 	return s
 }

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/lingerhttp/linger/flow"
@@ -12,8 +13,7 @@ import (
 func (l *lane) pieces(ranges []flow.Block, from int64) []piece {
 	end := ranges[len(ranges)-1].To
 	var all []piece
-	edge := ranges[0].From
-	for older := l.lumpsOf(edge, end); len(older) > 0; older = older[1:] {
+	for older := l.lumpsOf(ranges[0].From, end); len(older) > 0; older = older[1:] {
 		all = append(all, piece{from: older[0].from, to: min(older[0].to, end), step: &older[0]})
 	}
 	first := l.firstStep(ranges[0].From, from)
@@ -25,14 +25,52 @@ func (l *lane) pieces(ranges []flow.Block, from int64) []piece {
 			}
 			continue
 		}
-		if s.from >= end || s.from == s.to || l.lostOf(s) {
-			continue
+		if s.from < end && s.from < s.to {
+			all = l.brought(all, piece{from: s.from, to: min(s.to, end), step: s, number: i})
 		}
-		edge = min(edge, s.from)
-		all = put(all, piece{from: s.from, to: min(s.to, end), step: s, number: i})
 	}
 	l.repairs(all)
 	return split(all, ranges)
+}
+
+// A resend is bytes of a step that went again in another: an absolute number, and 1 more.
+type resend struct {
+	from, to int64
+	again    int
+}
+
+// mostTorn is how many such parts of a step are told apart.
+const mostTorn = 64
+
+// tear notes that a part of the step went again.
+func (s *step) tear(p resend) {
+	if len(s.torn) == mostTorn {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(s.torn, p.from, func(have resend, from int64) int { return cmp.Compare(have.from, from) })
+	s.torn = slices.Insert(s.torn, i, p)
+}
+
+// brought puts a piece in its place, if its step brought it, or what of it that did.
+func (l *lane) brought(all []piece, p piece) []piece {
+	if l.lostOf(p.step) {
+		return all
+	}
+	for _, t := range p.step.torn {
+		if t.to <= p.from || !l.neededBy(t.again) {
+			continue
+		}
+		if t.from > p.from {
+			head := p
+			head.to = min(t.from, p.to)
+			all = put(all, head)
+		}
+		p.from = t.to
+		if p.from >= p.to {
+			return all
+		}
+	}
+	return put(all, p)
 }
 
 // firstStep is the first step that may matter: it brings bytes from an offset on, or
@@ -47,7 +85,7 @@ func (l *lane) firstStep(offset, from int64) int {
 	for i > 0 && l.steps[i-1].to > offset {
 		i--
 	}
-	for i > 0 && (l.steps[i-1].at > from || l.steps[i-1].again != 0) {
+	for i > 0 && (l.steps[i-1].at > from || l.steps[i-1].again != 0 || l.steps[i-1].torn != nil) {
 		i--
 	}
 	return i

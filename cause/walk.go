@@ -43,7 +43,8 @@ type walk struct {
 	at    int64
 	phase timeline.Phase
 	spans []span
-	begun bool // the message's first bytes are under way
+	begun bool  // the message's first bytes are under way
+	end   int64 // of the message's bytes, the last that were seen
 
 	// lead is by how much what is walked is ahead of the walk. A request is walked as its
 	// sender's time goes, and is on its way at the end; a response as its receiver's
@@ -122,6 +123,9 @@ func (w *walk) message(l *lane, ranges []flow.Block, o order) {
 		w.lead = l.oneWay()
 	}
 	for _, p := range pieces {
+		if p.own {
+			w.end = p.to
+		}
 		switch {
 		case !p.own && (o == alone || o == streams && p.to-p.from <= control):
 		case !p.own:
