@@ -58,8 +58,6 @@ type conn struct {
 	pair    *pair
 	lookup  *exchange.Lookup
 	waiting []*exchange.Exchange
-
-	accounts []*account // of its last exchanges
 }
 
 // New begins a capture. Each exchange is told when all that explains it was seen,
@@ -110,12 +108,15 @@ func (e *Explainer) Close() {
 }
 
 func (e *Explainer) open(c *flow.Conn) flow.Sink {
-	s := &conn{Conn: c, lookup: e.lookups.For(c)}
+	s := &conn{Conn: c}
 	ends := [2]netip.Addr{c.Client.Addr(), c.Server.Addr()}
 	if e.pairs[ends] == nil {
 		e.pairs[ends] = new(pair)
 	}
 	s.pair = e.pairs[ends]
+	if s.pair.conns = append(s.pair.conns, c); len(s.pair.conns) > mostEnds {
+		s.pair.conns = s.pair.conns[1:]
+	}
 	for d := flow.Up; d <= flow.Down; d++ {
 		s.lanes[d] = newLane(c, d, e.path(route{c.Client.Addr(), d}), s.pair)
 	}
@@ -148,6 +149,9 @@ func (e *Explainer) segment(c *flow.Conn) {
 	s.lanes[flow.Up].follow()
 	s.lanes[flow.Down].follow()
 	s.lanes[seg.Dir].count(seg)
+	if seg.Kind == flow.Handshake && seg.Dir == flow.Up && s.lookup == nil {
+		s.lookup = e.lookups.For(c)
+	}
 	s.calibrate(seg)
 	if seg.Len > 0 && seg.Kind != flow.KeepAlive {
 		s.lanes[seg.Dir].sent(seg, c.Forgotten+len(c.Segments)-1)
@@ -191,6 +195,7 @@ func (e *Explainer) exchange(s *conn, x *exchange.Exchange) {
 	if x.Nth == 1 {
 		x.Lookup = s.lookup
 	}
+	s.pair.kept = s.pair.kept || x.Nth > 1
 	s.waiting = append(s.waiting, x)
 	e.queue = append(e.queue, waiting{s, x, s.Last})
 }

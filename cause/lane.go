@@ -124,9 +124,11 @@ type pair struct {
 	clocks [2]*tsClock // of the senders of each direction
 
 	// What would have become of connections that were kept, see conn.warm.
-	ends    []int64 // when exchanges ended, the last ones
-	taken   int     // of the connections that these left, how many would have been used again
-	window  int64   // how far the congestion window would have grown
+	conns   []*flow.Conn // the last ones
+	kept    bool         // one of them carried several exchanges
+	ends    []int64      // when exchanges ended, the last ones
+	taken   int          // of the connections that these left, how many would have been used again
+	window  int64        // how far the congestion window would have grown
 	lastEnd int64
 }
 

@@ -11,66 +11,39 @@ import (
 )
 
 // What remedies would have saved. What one saves of an exchange is told span by span:
-// all of some, a part of others, and of the time that it stood behind another exchange
-// what the remedy would have saved of that one meanwhile.
+// all of some, a part of others, and of the time that it stood behind other bytes what
+// the remedy would have saved of these.
 
-// An account is what each remedy saves of each of an exchange's spans, in nanoseconds.
-type account struct {
-	start, end int64
-	spans      []span
-	saved      [numRemedies][]int64
+// A cure is what is known of an exchange to tell what remedies save of its spans.
+type cure struct {
+	conn   *conn
+	faster [2]float64 // shares of the waits for the congestion window, by direction,
+	wider  [2]float64 // and for the receiver's, that larger windows would have saved
+	warm   kept
+	rtt    int64
+	beside int   // how many other connections of the two hosts were there meanwhile
+	bytes  int64 // of the response
 }
 
-// mostAccounts is how many exchanges of a connection are kept in mind for those that
-// stood behind them.
-const mostAccounts = 128
-
-// savings says what remedies would have saved of an exchange, the largest first.
+// savings says what remedies would have saved of an exchange, or cost, the largest
+// saving first.
 func (c *conn) savings(x *exchange.Exchange, w *walk) []Saving {
 	if len(w.spans) == 0 {
 		return nil
 	}
-	a := &account{start: w.spans[0].start, end: w.at, spans: w.spans}
-	warm := c.warm(x, a)
-	var faster, wider [2]float64
+	start := w.spans[0].start
+	k := &cure{conn: c, rtt: c.lanes[flow.Down].rtt(), warm: c.warm(x, w.spans, w.at)}
+	k.beside = c.pair.beside(c, start, w.at)
+	if len(x.Response.Ranges) > 0 {
+		k.bytes = x.Response.End() - x.Response.Start()
+	}
 	for d, m := range [2]*exchange.Message{&x.Request, &x.Response} {
-		faster[d] = c.lanes[d].faster(m)
-		wider[d] = c.lanes[d].wider(m, w.spans)
+		k.faster[d] = c.lanes[d].faster(m)
+		k.wider[d] = c.lanes[d].wider(m, w.spans)
 	}
-	for r := range numRemedies {
-		a.saved[r] = make([]int64, len(w.spans))
-		for i := range w.spans {
-			s := &w.spans[i]
-			switch {
-			case s.cause == timeline.HeadOfLine:
-				a.saved[r][i] = c.behind(r, s)
-			case r == InitialWindow && limitedBy(s, timeline.SlowStart):
-				a.saved[r][i] = part(s, faster[s.dir])
-			case r == ReceiveBuffer && limitedBy(s, timeline.ReceiveWindow):
-				a.saved[r][i] = part(s, wider[s.dir])
-			case r == KeepConnection:
-				a.saved[r][i] = warm.saves(s)
-			case r == Nearer:
-				a.saved[r][i] = nearer(s, c.lanes[flow.Down].rtt())
-			default:
-				a.saved[r][i] = whole(r, s)
-			}
-		}
-	}
-	if c.accounts = append(c.accounts, a); len(c.accounts) > mostAccounts {
-		c.accounts = c.accounts[1:]
-	}
-	return a.sum()
-}
-
-func (a *account) sum() []Saving {
 	var all []Saving
 	for r := range numRemedies {
-		var sum int64
-		for _, s := range a.saved[r] {
-			sum += s
-		}
-		if sum > 0 {
+		if sum := k.all(r, w.spans); sum != 0 {
 			all = append(all, Saving{Remedy: r, Time: time.Duration(sum)})
 		}
 	}
@@ -78,25 +51,129 @@ func (a *account) sum() []Saving {
 	return all
 }
 
-// behind is what a remedy would have saved of the exchanges that a span stood behind:
-// of the one before it, where several ended in that time.
-func (c *conn) behind(r Remedy, s *span) int64 {
-	var sum int64
-	for _, a := range c.accounts {
-		if a.end <= s.start || a.start >= s.end {
-			continue
+// leastStall is from how long on a stall takes in what was saved before it.
+const leastStall = 2e6
+
+// all is what a remedy saves of spans, one after the other. What it saves of a response
+// before its sender had to wait for more is lost again: that comes when it comes.
+func (k *cure) all(r Remedy, spans []span) int64 {
+	var sum, response int64
+	for i := range spans {
+		s := &spans[i]
+		if s.cause == timeline.Stall && s.dir == flow.Down && s.end-s.start > max(leastStall, response/4) {
+			sum, response = sum-response, 0
 		}
-		var of int64
-		for i := range a.spans {
-			o := &a.spans[i]
-			if from, to := max(o.start, s.start), min(o.end, s.end); from < to {
-				of += a.saved[r][i] * (to - from) / (o.end - o.start)
+		saves := k.of(r, s)
+		if s.cause == timeline.HeadOfLine {
+			saves = k.behind(r, s)
+		}
+		sum += saves
+		if s.dir == flow.Down && s.cause != timeline.Server && s.phase >= timeline.Wait {
+			response += saves
+		}
+	}
+	return sum + k.moves(r, spans)
+}
+
+// of is what a remedy saves of one span.
+func (k *cure) of(r Remedy, s *span) int64 {
+	switch {
+	case r == InitialWindow && limitedBy(s, timeline.SlowStart):
+		return part(s, k.faster[s.dir])
+	case r == ReceiveBuffer && limitedBy(s, timeline.ReceiveWindow):
+		return part(s, k.wider[s.dir])
+	case r == KeepConnection:
+		return k.warm.saves(s)
+	case r == Nearer:
+		return nearer(s, k.rtt)
+	case r == FewerConnections && s.cause == timeline.Queueing:
+		return s.end - s.start
+	case r == FewerConnections && k.conn.pair.kept && k.beside > 0 && opens(s):
+		return k.warm.saves(s)
+	case r == Multiplex && k.beside > 0 && opens(s) && k.conn.pair.conns[0] != k.conn.Conn:
+		return s.end - s.start
+	case r == Multiplex && limitedBy(s, timeline.ReceiveWindow):
+		return -int64(k.beside) * (s.end - s.start) // which all then share
+	}
+	return whole(r, s)
+}
+
+// behind is what a remedy saves of a time that was spent behind other bytes: of what
+// these waited for.
+func (k *cure) behind(r Remedy, s *span) int64 {
+	var idle, sum int64
+	spans := k.conn.unravel(s)
+	for i := range spans {
+		o := &spans[i]
+		sum += k.of(r, o)
+		if o.cause != timeline.Transfer && o.cause != timeline.Queueing {
+			idle += o.end - o.start
+		}
+	}
+	switch r {
+	case MoreConnections:
+		return idle
+	case Multiplex:
+		sum = 0
+		for i := range spans {
+			if o := &spans[i]; s.detail == behindPipeline && o.cause == timeline.Stall {
+				sum += o.end - o.start
 			}
 		}
-		sum = max(sum, of)
 	}
 	return min(sum, s.end-s.start)
 }
+
+// unravel says why the bytes were late behind which a span was spent.
+func (c *conn) unravel(s *span) []span {
+	l := c.lanes[s.dir]
+	var bytes flow.Block
+	for i := range l.steps {
+		if st := &l.steps[i]; st.at > s.start && st.at <= s.end && st.from < st.to {
+			if bytes.To == 0 {
+				bytes.From = st.from
+			}
+			bytes.From, bytes.To = min(bytes.From, st.from), max(bytes.To, st.to)
+		}
+	}
+	if bytes.From == bytes.To {
+		return nil
+	}
+	w := &walk{at: s.start, begun: true, phase: s.phase}
+	w.message(l, []flow.Block{bytes}, alone)
+	return w.spans
+}
+
+// moves is what it costs, or saves, that the exchange shares its connection with others
+// than it did.
+func (k *cure) moves(r Remedy, spans []span) int64 {
+	switch r {
+	case MoreConnections:
+		for i := range spans {
+			if spans[i].cause == timeline.HeadOfLine {
+				return -k.rtt // to open one
+			}
+		}
+	case Multiplex:
+		if k.beside == 0 {
+			return 0
+		}
+		l := k.conn.lanes[flow.Down]
+		var waited int64
+		for i := range spans {
+			if s := &spans[i]; s.dir == flow.Down && limitedBy(s, timeline.SlowStart) {
+				waited += s.end - s.start
+			}
+		}
+		window := max(k.conn.pair.window, l.growth.initial, int64(l.conn.SegmentSize(flow.Down)))
+		shared, _ := rounds(k.bytes*int64(k.beside+1), window, k.rtt, l.path.rate())
+		return waited - shared
+	}
+	return 0
+}
+
+// opens says whether a span was spent on opening a connection.
+func opens(s *span) bool { return s.phase >= timeline.DNS && s.phase <= timeline.TLS }
 
 // whole is what a remedy saves that does away with a cause.
 func whole(r Remedy, s *span) int64 {
@@ -227,7 +304,7 @@ func (l *lane) wider(m *exchange.Message, spans []span) float64 {
 	if waited == 0 || len(m.Ranges) == 0 {
 		return 0
 	}
-	window := min(l.widest, l.growth.was)
+	window := min(2*l.widest, l.growth.was) // Linux lets it grow to twice of what is used
 	would, _ := rounds(m.End()-m.Start(), max(window, l.growth.initial), l.rtt(), l.path.rate())
 	return max(0, 1-float64(would)/float64(waited))
 }
@@ -253,15 +330,29 @@ func (k kept) saves(s *span) int64 {
 	return 0
 }
 
+// mostEnds is how many exchanges of two hosts are kept in mind.
+const mostEnds = 128
+
+// beside is how many other connections of the two hosts there were in a time.
+func (p *pair) beside(c *conn, from, to int64) int {
+	n := 0
+	for _, o := range p.conns {
+		if o != c.Conn && o.First < to && o.Last > from {
+			n++
+		}
+	}
+	return n
+}
+
 // warm says whether another connection between the two hosts had just become free when
 // the exchange opened one, and how far its window had grown.
-func (c *conn) warm(x *exchange.Exchange, a *account) kept {
-	p := c.pair
+func (c *conn) warm(x *exchange.Exchange, spans []span, end int64) kept {
+	p, start := c.pair, spans[0].start
 	var k kept
-	if x.Nth == 1 && a.spans[0].cause != timeline.Propagation {
+	if x.Nth == 1 && opens(&spans[0]) {
 		free := 0
-		for _, end := range p.ends {
-			if end <= a.start {
+		for _, ended := range p.ends {
+			if ended <= start {
 				free++
 			}
 		}
@@ -275,7 +366,7 @@ func (c *conn) warm(x *exchange.Exchange, a *account) kept {
 			initial = usualWindow * size
 		}
 		window := max(p.window, initial)
-		if a.start-p.lastEnd > restarts {
+		if start-p.lastEnd > restarts {
 			window = initial
 		}
 		was, _ := rounds(bytes, initial, l.rtt(), l.path.rate())
@@ -288,8 +379,8 @@ func (c *conn) warm(x *exchange.Exchange, a *account) kept {
 	if k.open {
 		p.taken++
 	}
-	p.lastEnd = max(p.lastEnd, a.end)
-	if p.ends = append(p.ends, a.end); len(p.ends) > mostAccounts {
+	p.lastEnd = max(p.lastEnd, end)
+	if p.ends = append(p.ends, end); len(p.ends) > mostEnds {
 		p.ends, p.taken = p.ends[1:], max(0, p.taken-1)
 	}
 	return k
