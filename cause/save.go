@@ -23,6 +23,8 @@ type cure struct {
 	rtt    int64
 	beside int   // how many other connections of the two hosts were there meanwhile
 	bytes  int64 // of the response
+
+	opening int64 // how long it takes to open a connection
 }
 
 // savings says what remedies would have saved of an exchange, or cost, the largest
@@ -36,6 +38,10 @@ func (c *conn) savings(x *exchange.Exchange, w *walk) []Saving {
 	k.beside = c.pair.beside(c, start, w.at)
 	if len(x.Response.Ranges) > 0 {
 		k.bytes = x.Response.End() - x.Response.Start()
+	}
+	k.opening = k.rtt
+	if t := x.Secure; t != nil {
+		k.opening += max(0, t.End-t.Begin)
 	}
 	for d, m := range [2]*exchange.Message{&x.Request, &x.Response} {
 		k.faster[d] = c.lanes[d].faster(m)
@@ -101,25 +107,17 @@ func (k *cure) of(r Remedy, s *span) int64 {
 // behind is what a remedy saves of a time that was spent behind other bytes: of what
 // these waited for.
 func (k *cure) behind(r Remedy, s *span) int64 {
-	var idle, sum int64
+	var sum, alone int64
 	spans := k.conn.unravel(s)
 	for i := range spans {
 		o := &spans[i]
 		sum += k.of(r, o)
-		if o.cause != timeline.Transfer && o.cause != timeline.Queueing {
-			idle += o.end - o.start
+		if s.detail == behindPipeline && o.cause == timeline.Stall {
+			alone += o.end - o.start // the server was at work on another's answer
 		}
 	}
-	switch r {
-	case MoreConnections:
-		return idle
-	case Multiplex:
-		sum = 0
-		for i := range spans {
-			if o := &spans[i]; s.detail == behindPipeline && o.cause == timeline.Stall {
-				sum += o.end - o.start
-			}
-		}
+	if r == MoreConnections || r == Multiplex {
+		sum = alone
 	}
 	return min(sum, s.end-s.start)
 }
@@ -149,10 +147,8 @@ func (c *conn) unravel(s *span) []span {
 func (k *cure) moves(r Remedy, spans []span) int64 {
 	switch r {
 	case MoreConnections:
-		for i := range spans {
-			if spans[i].cause == timeline.HeadOfLine {
-				return -k.rtt // to open one
-			}
+		if i := slices.IndexFunc(spans, func(s span) bool { return s.cause == timeline.HeadOfLine }); i >= 0 {
+			return -k.opening
 		}
 	case Multiplex:
 		if k.beside == 0 {
