@@ -49,7 +49,11 @@ func (c *conn) savings(x *exchange.Exchange, w *walk) []Saving {
 	}
 	var all []Saving
 	for r := range numRemedies {
-		if sum := k.all(r, w.spans); sum != 0 {
+		sum := k.all(r, w.spans)
+		if r == MoreConnections {
+			sum = max(0, sum) // whom it costs more, others on the connection gain, and these cannot be seen from here
+		}
+		if sum != 0 {
 			all = append(all, Saving{Remedy: r, Time: time.Duration(sum)})
 		}
 	}
