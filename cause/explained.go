@@ -21,10 +21,14 @@ type Explained struct {
 	Savings []Saving
 }
 
-// A Saving is what one remedy would have saved.
+// A Saving is what one remedy would have saved; a negative one is what it would have
+// cost. Own is the part that was not spent behind other bytes of the connection: where
+// many exchanges stood behind the same bytes, summing Time counts one wait often, and
+// summing Own once.
 type Saving struct {
 	Remedy Remedy
 	Time   time.Duration
+	Own    time.Duration
 }
 
 // A Remedy is what can be done about a cause.

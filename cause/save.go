@@ -49,25 +49,29 @@ func (c *conn) savings(x *exchange.Exchange, w *walk) []Saving {
 	}
 	var all []Saving
 	for r := range numRemedies {
-		sum := k.all(r, w.spans)
+		sum, own := k.all(r, w.spans)
 		if r == MoreConnections {
 			sum = max(0, sum) // whom it costs more, others on the connection gain, and these cannot be seen from here
 		}
-		if sum != 0 {
-			all = append(all, Saving{Remedy: r, Time: time.Duration(sum)})
+		if sum != 0 && !(r == Multiplex && x.Stream != 0) {
+			all = append(all, Saving{Remedy: r, Time: time.Duration(sum), Own: time.Duration(own)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Saving) int { return cmp.Compare(b.Time, a.Time) })
 	return all
 }
 
+// many is how many other connections there must be for fewer to be worth a thought.
+const many = 2
+
 // leastStall is from how long on a stall takes in what was saved before it.
 const leastStall = 2e6
 
-// all is what a remedy saves of spans, one after the other. What it saves of a response
+// all is what a remedy saves of spans, one after the other, and how much of that is not
+// of the time behind other bytes. What it saves of a response
 // before its sender had to wait for more is lost again: that comes when it comes.
-func (k *cure) all(r Remedy, spans []span) int64 {
-	var sum, response int64
+func (k *cure) all(r Remedy, spans []span) (sum, own int64) {
+	var response, behind int64
 	for i := range spans {
 		s := &spans[i]
 		if s.cause == timeline.Stall && s.dir == flow.Down && s.end-s.start > max(leastStall, response/4) {
@@ -76,13 +80,15 @@ func (k *cure) all(r Remedy, spans []span) int64 {
 		saves := k.of(r, s)
 		if s.cause == timeline.HeadOfLine {
 			saves = k.behind(r, s)
+			behind += saves
 		}
 		sum += saves
 		if s.dir == flow.Down && s.cause != timeline.Server && s.phase >= timeline.Wait {
 			response += saves
 		}
 	}
-	return sum + k.moves(r, spans)
+	sum += k.moves(r, spans)
+	return sum, sum - min(behind, max(sum, 0))
 }
 
 // of is what a remedy saves of one span.
@@ -96,9 +102,9 @@ func (k *cure) of(r Remedy, s *span) int64 {
 		return k.warm.saves(s)
 	case r == Nearer:
 		return nearer(s, k.rtt)
-	case r == FewerConnections && s.cause == timeline.Queueing:
+	case r == FewerConnections && s.cause == timeline.Queueing && k.beside >= many:
 		return s.end - s.start
-	case r == FewerConnections && k.conn.pair.kept && k.beside > 0 && opens(s):
+	case r == FewerConnections && k.conn.pair.kept && k.beside >= many && opens(s):
 		return k.warm.saves(s)
 	case r == Multiplex && k.beside > 0 && opens(s) && k.conn.pair.conns[0] != k.conn.Conn:
 		return s.end - s.start

@@ -124,7 +124,9 @@ func (g *gathering) add(e *cause.Explained) {
 		g.causes[c].add(d)
 	}
 	for _, s := range e.Savings {
-		g.remedies[s.Remedy].add(s.Time)
+		if s.Own > 0 { // each wait once, though many exchanges stood behind it
+			g.remedies[s.Remedy].add(s.Own)
+		}
 	}
 	if g.flags.html != "" {
 		g.pictures.add(t)
@@ -176,6 +178,9 @@ func explainedOf(e *cause.Explained) report.Explained {
 		}
 	}
 	for _, s := range e.Savings {
+		if s.Time <= 0 {
+			continue
+		}
 		r.Savings = append(r.Savings, report.Saving{Remedy: s.Remedy.String(), Time: s.Time})
 	}
 	if e.Source != nil {
