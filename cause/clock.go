@@ -57,7 +57,8 @@ func (l *lane) calibrate(s *flow.Segment, asked int64) {
 const together = 1e9
 
 // bounds asks the clock of the lane's sender, and finds it first: that of the host's
-// other connections, which may have seen emptier queues, or its own.
+// other connections, which may have seen emptier queues, or its own. A capture at the
+// sender knows better.
 func (l *lane) bounds(s *flow.Segment, arrived int64) (early, late int64) {
 	if l.clock == nil && !s.NoTS {
 		shared := l.pair.clocks[l.dir]
@@ -67,10 +68,16 @@ func (l *lane) bounds(s *flow.Segment, arrived int64) (early, late int64) {
 		}
 		l.clock = shared
 	}
-	if l.clock == nil {
-		return arrived, arrived
+	if l.clock != nil {
+		early, late = l.clock.bounds(s, arrived)
+	} else {
+		early, late = arrived, arrived
 	}
-	return l.clock.bounds(s, arrived)
+	if left, known := l.departures.Left(s.Packet); known {
+		early = min(left+l.oneWay(), arrived)
+		late = early
+	}
+	return early, late
 }
 
 // like says whether a segment has the time of this clock.

@@ -19,6 +19,10 @@ type Config struct {
 	// appended by Explainer.Secrets; nil means none.
 	KeyLog []byte
 
+	// Departures say when what was captured at its receiver left its sender, which
+	// another capture has seen; nil if there is none.
+	Departures *Departures
+
 	// Closed, if set, is told of each connection when all of it is explained, before its
 	// segments are forgotten.
 	Closed func(*flow.Conn)
@@ -119,6 +123,7 @@ func (e *Explainer) open(c *flow.Conn) flow.Sink {
 	}
 	for d := flow.Up; d <= flow.Down; d++ {
 		s.lanes[d] = newLane(c, d, e.path(route{c.Client.Addr(), d}), s.pair)
+		s.lanes[d].departures = e.config.Departures
 	}
 	e.conns[c] = s
 	return exchange.New(c, &e.http, func(x *exchange.Exchange) { e.exchange(s, x) })

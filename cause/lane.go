@@ -55,6 +55,7 @@ type lane struct {
 	ackedStep  int      // absolute: all before have their ackLeft
 	widest     int64    // the largest window that was offered
 	clock      *tsClock // shared where the sender has one for all connections
+	departures *Departures
 }
 
 // A sender is what of a lane an ACK changes.
