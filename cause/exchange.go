@@ -71,7 +71,31 @@ func (c *conn) request(w *walk, l *lane, x *exchange.Exchange) {
 	}
 	w.phase = timeline.Send
 	w.to(begin, span{cause: timeline.Queued, packets: []int32{x.Request.FirstPacket}, certainty: 0.6, dir: flow.Up})
-	w.message(l, x.Request.Ranges, orderOf(x))
+	ranges := x.Request.Ranges
+	if asked, rest := c.expecting(x); rest != nil {
+		w.message(l, asked, orderOf(x))
+		w.phase = timeline.Wait
+		w.message(c.lanes[flow.Down], x.Interim[0].Ranges, orderOf(x))
+		w.phase, ranges = timeline.Send, rest
+	}
+	w.message(l, ranges, orderOf(x))
+}
+
+// expecting cuts a request in two where its client waited for an interim response before
+// it sent the rest, "100-continue" of RFC 9110 §10.1.1. There is no rest if it did not.
+func (c *conn) expecting(x *exchange.Exchange) (asked, rest []flow.Block) {
+	if len(x.Interim) == 0 || x.Stream != 0 || len(x.Request.Ranges) != 1 {
+		return nil, nil
+	}
+	l := c.lanes[flow.Up]
+	told := x.Interim[0].Last + c.lanes[flow.Down].toReceiver()
+	all := x.Request.Ranges[0]
+	for i := range l.steps {
+		if s := &l.steps[i]; s.from > all.From && s.from < all.To && s.kind == flow.Data && s.image-l.oneWay() > told-slack {
+			return []flow.Block{{From: all.From, To: s.from}}, []flow.Block{{From: s.from, To: all.To}}
+		}
+	}
+	return nil, nil
 }
 
 func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
@@ -89,7 +113,9 @@ func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
 	}
 	var ranges []flow.Block
 	for _, m := range x.Interim {
-		ranges = append(ranges, m.Ranges...)
+		if m.Last+l.toReceiver() > w.at { // or it had come before the request's end
+			ranges = append(ranges, m.Ranges...)
+		}
 	}
 	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
 	if w.end < x.Response.End() { // it was acknowledged, and not captured
