@@ -150,9 +150,6 @@ func (e *Explainer) segment(c *flow.Conn) {
 		e.last = s
 	}
 	seg := &c.Segments[len(c.Segments)-1]
-	if c.Forgotten == 0 && len(c.Segments) == 1 {
-		s.lookup = e.lookups.For(c) // now that its SYN is taken in
-	}
 	s.pair.learn(c)
 	s.lanes[flow.Up].follow()
 	s.lanes[flow.Down].follow()
