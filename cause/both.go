@@ -29,9 +29,9 @@ type Alignment struct {
 	// difference, at most by half of Trip.
 	Trip time.Duration
 
-	// Residue is how far the smallest times of parts of the capture are from Offset and
-	// Drift, at the median: what is left of clocks that do not run evenly, and of queues
-	// that were never empty.
+	// Residue is by how much the smallest times of parts of the capture give another
+	// offset, of the quarter of parts in which they do least: the others may have had no
+	// empty queue.
 	Residue time.Duration
 
 	Up, Down int // packets that are in both captures, to the server and back
@@ -417,7 +417,8 @@ func driftOf(above, below []point, begin int64) float64 {
 // parts is into how many a capture is cut to see whether the line fits all of it.
 const parts = 16
 
-// residue is how far the offsets of parts are from the line, at the median.
+// residue is how far the offsets of parts are from the line, at the quarter that is
+// nearest.
 func (l line) residue(above, below []point) time.Duration {
 	end := max(above[len(above)-1].at, below[len(below)-1].at)
 	length := (end-l.begin)/parts + 1
@@ -432,7 +433,7 @@ func (l line) residue(above, below []point) time.Duration {
 		return 0
 	}
 	slices.Sort(apart)
-	return time.Duration(apart[len(apart)/2])
+	return time.Duration(apart[len(apart)/4])
 }
 
 // within are the points from a time on, for so long.

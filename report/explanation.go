@@ -39,6 +39,10 @@ type Explanation struct {
 	Notes   []string `json:"notes"`
 	Defects []string `json:"defects"`
 
+	// Alignment says how the clocks of two captures stand to each other; nil if there is
+	// one.
+	Alignment *Alignment `json:"alignment,omitempty"`
+
 	// Entries are the exchanges that are shown, in the order of their start. LeftOut
 	// is how many are not; these were shorter.
 	Entries []Explained `json:"entries"`
@@ -48,6 +52,19 @@ type Explanation struct {
 	// many have none.
 	Pictures []Picture `json:"-"`
 	Undrawn  int       `json:"-"`
+}
+
+// An Alignment says how the clocks of two captures of the same connections, at both
+// ends, stand to each other.
+type Alignment struct {
+	Offset  time.Duration `json:"offset_ns"`  // the server's less the client's
+	Drift   float64       `json:"drift_ppm"`  // by how much that grows, in microseconds a second
+	Trip    time.Duration `json:"trip_ns"`    // the smallest round trip; half of it is taken for each way
+	Residue time.Duration `json:"residue_ns"` // how far parts of the captures are from this
+
+	Up   int `json:"packets_up"` // that both have
+	Down int `json:"packets_down"`
+	Lost int `json:"lost"` // packets with data that the server's has and the client's has not
 }
 
 // A CauseSum is what one cause cost, over all exchanges.

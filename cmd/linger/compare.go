@@ -64,9 +64,9 @@ without a connection, and each strategy of a round with the same seed. Times are
 medians with a 95 % confidence interval; ~ marks a difference that may be chance
 (Mann-Whitney U test, p ≥ 0.05).
 
-With --explain the packets of each fetch are captured, at the client's end of the
-link or, as root or with CAP_NET_RAW, on this host, and the time of all exchanges
-is told by its causes, as linger explain tells it.
+With --explain the packets of each fetch are captured, at the client's end of
+the link or, as root or with CAP_NET_RAW, on this host, and the time of all
+exchanges is told by its causes, as linger explain tells it.
 
 --sweep takes one or two parameters of rtt, down, up and loss; VALUES is a range
 A..B, in 4 steps, A..B/N in N, or a list A:B:C. Of twenty links on which two

@@ -24,6 +24,7 @@ type explainFlags struct {
 	connection   string
 	exchange     int
 	all          bool
+	both         bool
 	json         bool
 	html, pcapng string
 	keylog       string
@@ -45,6 +46,7 @@ func explainCommand() *command {
 	fs.StringVarP(&f.connection, "connection", "c", "", "explain only connections like `CLIENT-SERVER`, such as 198.18.0.1:4711-198.19.1.1:80, or part of it")
 	fs.IntSliceVar(&f.ports, "port", nil, "explain only connections of which one end has TCP `PORT`; repeat it for more")
 	fs.StringVar(&f.network, "interface", "", "take packets of the interface `NAME` only (default: the first that has the connection)")
+	fs.BoolVar(&f.both, "both", false, "take two files, or the two interfaces of one, for both ends of the same connections")
 	fs.StringVar(&f.keylog, "keylog", "", "decrypt TLS with the secrets in `FILE`, which SSLKEYLOGFILE makes clients write")
 	fs.StringVar(&f.html, "html", "", "write waterfall and pictures of connections as one HTML `FILE`")
 	fs.StringVar(&f.pcapng, "pcapng", "", "write the capture again to a pcapng `FILE`, with causes as comments of packets")
@@ -67,6 +69,11 @@ of a link, linger fetches the built-in site across an emulated link and takes
 its packets at the client's end; --interface server takes the server's. The
 flags from --strategy on are for fetching.
 
+Several files are explained one after the other. With --both two are one:
+CLIENT SERVER, captured at both ends of the same connections, in either order.
+Their clocks are aligned by the smallest times both ways, and when each packet
+left its sender is known then, and not estimated.
+
 Each instant of an exchange has one cause, so that the causes add up to its
 time; what packets cannot tell is "unknown". What is wrong with the capture is
 said, and what could be read is still explained. The fields of --json are those
@@ -76,6 +83,7 @@ of the types report.Explanation and timeline.Exchange.
   linger lab --profile dsl --pcap run.pcapng -- curl http://origin/
   linger explain --html run.html run.pcapng
   linger explain --exchange 7 run.pcapng
+  linger explain --both client.pcapng server.pcapng
   linger explain https://example.com/
   linger explain --site modern --profile cable --strategy multiplexed
 
@@ -97,7 +105,7 @@ func (f *explainFlags) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return errors.Join(err, closeFile(html))
 	}
-	if len(args) < 2 {
+	if len(args) < 2 || f.both {
 		err := f.explainOne(ctx, e, args, html, annotated)
 		if err != nil {
 			return errors.Join(err, closeFile(html), closeFile(annotated))

@@ -53,6 +53,11 @@ func (f *explainFlags) fetch(ctx context.Context, e *env, args []string, secrets
 	if where.link != "" {
 		src.notes = append([]string{where.link}, src.notes...)
 	}
+	if f.both {
+		if err := src.withBoth(ctx, []string{src.path}); err != nil {
+			return nil, errors.Join(err, src.close())
+		}
+	}
 	return src, nil
 }
 

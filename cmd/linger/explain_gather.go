@@ -60,11 +60,11 @@ func (t *tally) add(d time.Duration) {
 
 func newGathering(f *explainFlags, s *source) *gathering {
 	g := &gathering{flags: f, client: s.client, interfaces: interfaceChoice{want: cmp.Or(f.network, s.network)}}
-	g.x.Notes, g.x.Defects = s.notes, s.defects
+	g.x.Notes, g.x.Defects, g.x.Alignment = s.notes, s.defects, s.alignment
 	if f.pcapng != "" {
 		g.comments = make(map[int][]comment)
 	}
-	c := cause.Config{Ports: f.portNumbers(), KeyLog: s.secrets, Closed: g.closed, Keep: f.html != ""}
+	c := cause.Config{Ports: f.portNumbers(), KeyLog: s.secrets, Departures: s.departures, Closed: g.closed, Keep: f.html != ""}
 	g.explainer = cause.New(c, g.packetsSay)
 	return g
 }

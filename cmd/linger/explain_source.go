@@ -4,8 +4,12 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/lingerhttp/linger/cause"
+	"github.com/lingerhttp/linger/report"
 )
 
 // Where linger explain has packets from: files, or a page that it fetches itself.
@@ -19,6 +23,9 @@ type source struct {
 	client         *clientSide // what is known from the client; nil if nothing is
 	network        string      // the interface to take unless told otherwise
 	notes, defects []string
+
+	departures *cause.Departures // by the capture of the other end; nil if there is none
+	alignment  *report.Alignment
 
 	failed error // what is to be reported when all has been shown
 	end    func() error
@@ -83,18 +90,22 @@ func (f *explainFlags) checkSource(args []string) error {
 		return usagef("want a capture, a URL, or - for standard input")
 	case slices.ContainsFunc(args, isWebAddress):
 		return usagef("a URL stands alone: leave out the other arguments")
+	case f.both && (len(args) > 2 || slices.Contains(args, "-")):
+		return usagef("--both wants two files, or one file with both ends")
+	case f.both && f.network != "":
+		return usagef("--both takes both interfaces: leave out --interface")
 	case flag != "":
 		return usagef("--%s is for a page that linger fetches itself: give a URL, or no argument for the built-in site", flag)
 	}
 	for _, flag := range []string{"json", "html", "pcapng", "exchange"} {
-		if len(args) > 1 && f.fs.Changed(flag) {
+		if len(args) > 1 && !f.both && f.fs.Changed(flag) {
 			return usagef("--%s is for one capture at a time", flag)
 		}
 	}
 	if f.pcapng != "" && args[0] == "-" {
 		return usagef("--pcapng reads the capture twice: give it a file instead of -")
 	}
-	if f.pcapng != "" && sameFile(f.pcapng, args[0]) {
+	if f.pcapng != "" && slices.ContainsFunc(args, func(name string) bool { return sameFile(f.pcapng, name) }) {
 		return usagef("--pcapng %s would write over the capture itself", f.pcapng)
 	}
 	return nil
@@ -103,6 +114,10 @@ func (f *explainFlags) checkSource(args []string) error {
 // checkFetch holds the flags of fetching against each other.
 func (f *explainFlags) checkFetch(args []string) error {
 	switch others := f.others(); {
+	case f.both && (len(args) == 1 || f.profile == noProfile):
+		return usagef("--both wants two files, or one file with both ends")
+	case f.both && f.network != "":
+		return usagef("--both takes both interfaces: leave out --interface")
 	case len(args) == 1 && given(f.fs, new(siteFlags).register) != "":
 		return usagef("--site, --tls and --fault are for the built-in site: leave out the URL")
 	case len(args) == 1 && f.linkFlags.given():
@@ -122,5 +137,9 @@ func (f *explainFlags) source(ctx context.Context, e *env, args []string) (*sour
 	if f.fetches(args) {
 		return f.fetch(ctx, e, args, secrets)
 	}
-	return &source{name: args[0], path: args[0], secrets: secrets}, nil
+	s := &source{name: strings.Join(args, " and "), path: args[0], secrets: secrets}
+	if f.both {
+		err = s.withBoth(ctx, args)
+	}
+	return s, err
 }
