@@ -37,7 +37,8 @@ type http2Conn struct {
 	name    timeline.Conn
 	tls     *tls.ConnectionState
 	cfg     http2Config
-	pooled  *pooled // set before readLoop starts and before a slot is lent
+	opening *dialRecord // how it was opened
+	pooled  *pooled     // set before readLoop starts and before a slot is lent
 
 	// These belong to readLoop.
 	in    *bufio.Reader

@@ -43,8 +43,8 @@ func (c *http2Conn) begin(st *stream) error {
 		return &lost{err: err, step: timeline.Send, loss: lossGivenUpUnsent, conn: connLives}
 	}
 	now := time.Now()
-	x.enterAt(timeline.Send, timeline.Unknown, now)
 	c.openLocked(st, now)
+	x.streamOpened(st.id, c.opening, now)
 	st.whole = x.length == 0 || body != nil
 	st.sentEnd = st.whole && len(x.req.Trailer) == 0
 	c.encoded.Reset()
@@ -60,6 +60,21 @@ func (c *http2Conn) begin(st *stream) error {
 		c.trailersLocked(st)
 	}
 	return nil
+}
+
+// streamOpened begins to send. Slots are lent in one order and streams opened in
+// another: it is the latter that others see, and that says who is the connection's
+// first, to whom its opening belongs.
+func (x *exchange) streamOpened(id uint32, opening *dialRecord, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return
+	}
+	if x.Nth = int(id+1) / 2; x.Nth == 1 && opening != nil {
+		opening.tell(&x.Exchange)
+	}
+	x.Enter(timeline.Send, timeline.Unknown, now)
 }
 
 var errHeadTooLarge = errors.New("the request's header is too large for the server")

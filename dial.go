@@ -130,7 +130,9 @@ func (d *dialler) open(ctx context.Context) (conn, error) {
 		}
 	}
 	if http2 {
-		return d.t.newHTTP2(l.Conn, l.about, l.tls), nil
+		c := d.t.newHTTP2(l.Conn, l.about, l.tls)
+		c.opening = d.record
+		return c, nil
 	}
 	return newHTTP1(d.t, l.Conn, l.wire, l.about, l.tls), nil
 }

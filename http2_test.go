@@ -536,6 +536,29 @@ func TestHTTP2IdleConnectionClosedByTheServer(t *testing.T) {
 	}
 }
 
+// TestHTTP2OrderOnTheConnection: of exchanges that waited for one connection, that is
+// first on it whose stream is; and no other has the time in which it was opened.
+func TestHTTP2OrderOnTheConnection(t *testing.T) {
+	const n = 30
+	w := watch(t, named(t, "multiplexed"))
+	srv := serveH2(t, 100, func(h *h2peer) {
+		for range n {
+			r := h.wantRequest()
+			h.reply(r.id, fmt.Sprint((r.id+1)/2))
+		}
+		h2echo(h)
+	})
+	for _, a := range w.all(srv.url, n) {
+		if a.err != nil || a.body != fmt.Sprint(a.e.Nth) {
+			t.Errorf("%v: number %d is number %s on the wire", a.err, a.e.Nth, a.body)
+			continue
+		}
+		if took := a.e.In(timeline.Connect); took > 0 && a.e.Nth != 1 {
+			t.Errorf("number %d has %v of opening the connection", a.e.Nth, took)
+		}
+	}
+}
+
 // TestHTTP2StreamsLimited: exchanges beyond the peer's limit wait in the pool; a
 // stream that ends wakes one of them, and so does a higher limit.
 func TestHTTP2StreamsLimited(t *testing.T) {

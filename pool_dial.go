@@ -34,7 +34,9 @@ func (p *pool) opened(d dialOrder, c conn, record *dialRecord, now time.Time) (*
 		return p.wanted(), err
 	}
 	pc := p.adopt(d, c, now)
-	pc.dial = record
+	if !c.multiplexed() { // of HTTP/2 the first stream tells it
+		pc.dial = record
+	}
 	o.bore(o.standing, c.multiplexed())
 	for _, l := range o.undecided() {
 		p.learnFrom(l, now)
