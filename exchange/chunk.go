@@ -9,7 +9,8 @@ import "github.com/lingerhttp/linger/flow"
 type chunk struct {
 	b        []byte
 	from, to int64
-	at       int64 // when they could be read, in nanoseconds since 1970
+	at       int64 // when they came, in nanoseconds since 1970
+	whole    int64 // when they could be read: in TLS, when all of their record had come
 	packet   int32
 }
 
@@ -66,7 +67,7 @@ type reader interface {
 type inClear struct{ r reader }
 
 func (s inClear) Data(d flow.Dir, offset int64, b []byte, at int64, packet int32) {
-	s.r.data(d, chunk{b: b, from: offset, to: offset + int64(len(b)), at: at, packet: packet})
+	s.r.data(d, chunk{b: b, from: offset, to: offset + int64(len(b)), at: at, whole: at, packet: packet})
 }
 
 func (s inClear) Missing(d flow.Dir, offset, n int64, at int64, packet int32) {

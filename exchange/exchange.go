@@ -58,11 +58,15 @@ type Message struct {
 	Head int64 // bytes of head on the wire
 	Body int64 // bytes of body on the wire, framing included
 
-	// First and Last are when its first and its last byte could be read at the place of
+	// First and Last are when its first and its last byte came in order to the place of
 	// capture, with the packets that carried them; 0 if they were not seen. A last byte
 	// that is not in the capture has the time and the packet that showed its arrival.
 	First, Last             int64
 	FirstPacket, LastPacket int32
+
+	// FirstRead and LastRead are when these two bytes could be read: First and Last, but
+	// in TLS not before all of their record had come.
+	FirstRead, LastRead int64
 
 	// Complete says that its end was seen.
 	Complete bool

@@ -59,7 +59,11 @@ func (h *half) pass(m hole) {
 // skip takes a hole for the body of the message under way.
 func (h *half) skip(m hole, n int64) {
 	h.part.missing += n
-	h.part.reach(m.to, m.at, m.packet)
+	if m.n >= 0 {
+		h.part.grow(n, m.to, m.at, m.packet)
+	} else {
+		h.part.reach(m.to, m.at, m.packet)
+	}
 	h.last = seen{m.to, m.at, m.packet}
 }
 

@@ -7,6 +7,7 @@ type stretch struct {
 	from, to                int64
 	bytes                   int64 // in clear
 	first, last             int64
+	firstRead, lastRead     int64
 	firstPacket, lastPacket int32
 }
 
@@ -16,7 +17,7 @@ func (s *stretch) add(c chunk) {
 	if c.b == nil { // a hole
 		bytes = c.to - c.from
 	}
-	s.join(stretch{c.from, c.to, bytes, c.at, c.at, c.packet, c.packet})
+	s.join(stretch{c.from, c.to, bytes, c.at, c.at, max(c.at, c.whole), max(c.at, c.whole), c.packet, c.packet})
 }
 
 // join grows the stretch by one behind it.
@@ -25,7 +26,7 @@ func (s *stretch) join(o stretch) {
 		*s = o
 		return
 	}
-	s.to, s.last, s.lastPacket = o.to, o.last, o.lastPacket
+	s.to, s.last, s.lastRead, s.lastPacket = o.to, o.last, o.lastRead, o.lastPacket
 	s.bytes += o.bytes
 }
 
@@ -38,9 +39,9 @@ func (s *stretch) hole(n int64) hole {
 // stretch begins, or if no other may be made.
 func (m *Message) cover(s stretch, mayAdd bool) {
 	if m.First == 0 {
-		m.First, m.FirstPacket = s.first, s.firstPacket
+		m.First, m.FirstRead, m.FirstPacket = s.first, s.firstRead, s.firstPacket
 	}
-	m.Last, m.LastPacket = s.last, s.lastPacket
+	m.Last, m.LastRead, m.LastPacket = s.last, s.lastRead, s.lastPacket
 	n := len(m.Ranges)
 	if n > 0 && (m.Ranges[n-1].To == s.from || !mayAdd) {
 		m.Ranges[n-1].To = max(m.Ranges[n-1].To, s.to)

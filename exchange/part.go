@@ -58,23 +58,31 @@ type gap struct {
 func begin(c chunk) *part {
 	return &part{Message: Message{
 		Ranges: []flow.Block{{From: c.from, To: c.from}},
-		First:  c.at, FirstPacket: c.packet,
+		First:  c.at, FirstPacket: c.packet, FirstRead: c.whole,
 	}, acked: -1}
 }
 
 // took says that the bytes of c belong to the message.
-func (p *part) took(c chunk) { p.reach(c.to, c.at, c.packet) }
+func (p *part) took(c chunk) {
+	p.grow(int64(len(c.b)), c.to, c.at, c.packet)
+	p.LastRead = max(p.LastRead, c.whole)
+}
 
 // reach says up to where the message goes, and what showed it.
-func (p *part) reach(to, at int64, packet int32) {
-	if r := &p.Ranges[0]; to > r.To {
-		r.To = to
-		p.Last, p.LastPacket = at, packet
+func (p *part) reach(to, at int64, packet int32) { p.grow(to-p.End(), to, at, packet) }
+
+// grow is reach where it is known how many bytes in clear there are up to there.
+func (p *part) grow(n, to, at int64, packet int32) {
+	r := &p.Ranges[0]
+	if to <= r.To {
+		return
 	}
+	r.To = to
+	p.Last, p.LastRead, p.LastPacket = at, at, packet
 	if p.whole {
-		p.Body = p.Ranges[0].To - p.Ranges[0].From - p.Head
+		p.Body += n
 	} else {
-		p.Head = p.Ranges[0].To - p.Ranges[0].From
+		p.Head += n
 	}
 }
 

@@ -280,7 +280,7 @@ func feedPieces(pieces []tlsPiece, begin int, plain []byte, f func(chunk)) {
 	for _, p := range pieces {
 		end := min(max(0, p.end-begin), len(plain))
 		size := int64(p.end - start)
-		c := chunk{b: plain[done:end], at: p.at, packet: p.packet}
+		c := chunk{b: plain[done:end], at: p.at, whole: last.at, packet: p.packet}
 		c.from = p.from + (p.to-p.from)*int64(max(0, begin+done-start))/size
 		c.to = p.from + (p.to-p.from)*int64(begin+end-start)/size
 		start = p.end

@@ -436,6 +436,25 @@ func checkHTTPS(t *testing.T, told []*Exchange, n int, h2 bool) {
 		if i > 0 && !h2 && (e.Request.Start() != told[i-1].Request.End() || e.Request.First < told[i-1].Response.First) {
 			t.Errorf("%+v does not follow %+v", e, told[i-1])
 		}
+		checkInClear(t, e)
+	}
+}
+
+// checkInClear holds what is counted and when it could be read against the records.
+func checkInClear(t *testing.T, e *Exchange) {
+	t.Helper()
+	for _, m := range []Message{e.Request, e.Response} {
+		var sealed int64
+		for _, r := range m.Ranges {
+			sealed += r.To - r.From
+		}
+		if m.Head <= 0 || m.Head+m.Body >= sealed || m.FirstRead < m.First || m.LastRead < m.Last {
+			t.Errorf("%s: %d bytes of head and %d of body in records of %d; came %d to %d, read %d to %d",
+				e.URL, m.Head, m.Body, sealed, m.First, m.Last, m.FirstRead, m.LastRead)
+		}
+	}
+	if length := e.Header.Get("Content-Length"); e.Stream == 0 && length != "" && length != fmt.Sprint(e.Response.Body) {
+		t.Errorf("%s: a body of %d bytes, announced as %s", e.URL, e.Response.Body, length)
 	}
 }
 
