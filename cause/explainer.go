@@ -138,15 +138,25 @@ func (e *Explainer) path(r route) *path {
 	return p
 }
 
-// keepSegments is how many segments a connection keeps for what flow may learn of
-// them later.
-const keepSegments = 8192
+// How many segments a connection keeps for what flow may learn of them later, and steps
+// of each direction before the older ones become lumps: a share of what all keep, and
+// not more or less than so many.
+const (
+	mostKept  = 4096
+	leastKept = 512
+	allKept   = 1 << 18
+)
+
+func (e *Explainer) kept() int { return max(leastKept, min(mostKept, allKept/len(e.conns))) }
 
 // segment hands a segment to the lanes of its connection.
 func (e *Explainer) segment(c *flow.Conn) {
 	s := e.last
 	if s == nil || s.Conn != c {
-		s = e.conns[c]
+		if s = e.conns[c]; s == nil { // it is over
+			c.Forget(len(c.Segments))
+			return
+		}
 		e.last = s
 	}
 	seg := &c.Segments[len(c.Segments)-1]
@@ -160,15 +170,18 @@ func (e *Explainer) segment(c *flow.Conn) {
 	s.calibrate(seg)
 	if seg.Len > 0 && seg.Kind != flow.KeepAlive {
 		s.lanes[seg.Dir].sent(seg, c.Forgotten+len(c.Segments)-1)
-		s.lanes[seg.Dir].compact()
+		s.lanes[seg.Dir].compact(e.kept())
 	}
 	if seg.Ack >= 0 {
 		s.lanes[seg.Dir.Other()].acked(seg)
 	}
+	if seg.Flags&(packet.FIN|packet.RST) != 0 {
+		e.queue = append(e.queue, waiting{s, nil, seg.At})
+	}
 	e.due(seg.At)
-	if !e.config.Keep && len(c.Segments) >= 2*keepSegments {
-		s.settle(keepSegments)
-		c.Forget(keepSegments)
+	if n := len(c.Segments) - e.kept(); !e.config.Keep && n >= len(c.Segments)/2 {
+		s.settle(n)
+		c.Forget(n)
 	}
 }
 
@@ -205,7 +218,8 @@ func (e *Explainer) exchange(s *conn, x *exchange.Exchange) {
 	e.queue = append(e.queue, waiting{s, x, s.Last})
 }
 
-// A waiting is an exchange that is to be explained, and when it ended.
+// A waiting is an exchange that is to be explained, and when it ended; or without one,
+// a connection that may be over.
 type waiting struct {
 	conn     *conn
 	exchange *exchange.Exchange
@@ -232,10 +246,31 @@ func (w waiting) explain(e *Explainer) {
 	if len(w.conn.waiting) > 0 && w.conn.waiting[0] == w.exchange {
 		e.explain(w.conn)
 	}
+	if s := w.conn; len(s.waiting) == 0 && s.Over() && !e.config.Keep && e.conns[s.Conn] == s {
+		for _, l := range s.lanes {
+			if n := len(l.steps); n > 0 { // others may have stood behind them
+				l.path.model(l.steps[n-1].image)
+			}
+		}
+		e.leave(s)
+		s.Rest()
+	}
+}
+
+// leave forgets a connection that has nothing more to explain.
+func (e *Explainer) leave(s *conn) {
+	delete(e.conns, s.Conn)
+	if e.last == s {
+		e.last = nil
+	}
+	for _, l := range s.lanes {
+		l.path.leave(l)
+	}
 }
 
 func (e *Explainer) explain(s *conn) {
 	x := s.waiting[0]
+	s.waiting[0] = nil
 	s.waiting = s.waiting[1:]
 	out := s.explain(x)
 	e.number++
@@ -255,18 +290,13 @@ func (e *Explainer) explain(s *conn) {
 
 // closed explains what is left of a connection that has ended.
 func (e *Explainer) closed(c *flow.Conn) {
-	s := e.conns[c]
-	for len(s.waiting) > 0 {
-		e.explain(s)
+	if s := e.conns[c]; s != nil {
+		for len(s.waiting) > 0 {
+			e.explain(s)
+		}
+		defer e.leave(s)
 	}
 	if e.config.Closed != nil {
 		e.config.Closed(c)
-	}
-	delete(e.conns, c)
-	if e.last == s {
-		e.last = nil
-	}
-	for _, l := range s.lanes {
-		l.path.leave(l)
 	}
 }

@@ -230,7 +230,7 @@ func (l *lane) hear(until int64) {
 			}
 		}
 		l.edge = max(l.edge, a.edge)
-		if len(l.heard) == 4*mostHeard {
+		if len(l.heard) == 2*mostHeard {
 			l.heard = append(l.heard[:0], l.recent()[1:]...)
 		}
 		l.heard = append(l.heard, a)
@@ -345,8 +345,19 @@ func (l *lane) acked(s *flow.Segment) {
 	if len(l.acks) > 1<<16 {
 		l.hear(l.acks[len(l.acks)/2].release)
 	}
+	if n := len(l.acks); n-l.applied > fewAcks && a.repeats(&l.acks[n-1]) && a.repeats(&l.acks[n-2]) {
+		l.acks[n-1] = a
+		return
+	}
 	l.acks = append(l.acks, a)
 }
+
+// fewAcks is how many are kept although they say what others say: of more, the first
+// and the last of those that say the same.
+const fewAcks = 256
+
+// repeats says whether an ACK lets nothing go that one before it did not.
+func (a *ack) repeats(before *ack) bool { return a.ack == before.ack && a.edge == before.edge }
 
 // progress measures the bottleneck by what ACKs say to have come over it, where
 // arrivals are not seen. While there is a hole they do not say that, nor when it is

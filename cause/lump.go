@@ -11,9 +11,7 @@ import (
 // of its older steps only that is kept what they cost.
 
 const (
-	mostSteps = 8192 // of a lane, before its older ones become lumps
-	keptSteps = 2048 // its newest, which what comes later may change
-	mostLumps = 4096 // of a lane, before they are made twice as large
+	mostLumps = 2048 // of a lane, before they are made twice as large
 	lumpSteps = 16   // how many pieces become one lump at first
 )
 
@@ -34,14 +32,15 @@ type lumped struct {
 	from  int64 // where the first lump begins
 }
 
-// compact makes lumps of the older steps, if they are many. Those that were lost leave
-// no trace but the time that it took to repair them.
-func (l *lane) compact() {
-	if len(l.steps) < mostSteps {
+// compact makes lumps of the older steps, if there are so many. The newest quarter stays
+// as it is: what comes later may change it. Those that were lost leave no trace but the
+// time that it took to repair them.
+func (l *lane) compact(most int) {
+	if len(l.steps) < most {
 		return
 	}
 	l.rebase()
-	n := len(l.steps) - keptSteps
+	n := len(l.steps) - most/4
 	if !l.seen() {
 		l.path.model(l.steps[n-1].image)
 	}

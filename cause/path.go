@@ -101,7 +101,10 @@ func (p *path) trim(n int) {
 
 // serial is how long the bottleneck takes for so many bytes, in nanoseconds.
 func (p *path) serial(bytes int32) int64 {
-	rate := p.rate()
+	return serialAt(p.rate(), bytes)
+}
+
+func serialAt(rate float64, bytes int32) int64 {
 	if rate == 0 {
 		return 0
 	}
@@ -160,13 +163,13 @@ const mostUnseen = 16
 // others says since when the bottleneck was busy with other lanes' bytes without a
 // break until a time, not before another.
 func (p *path) others(l *lane, from, until int64) int64 {
-	at := until
+	at, rate := until, p.rate()
 	for i := p.behind(until + slack); i >= 0 && p.log[i].at > from; i-- {
 		e := &p.log[i]
 		if e.lane == l.number || e.lost {
 			continue
 		}
-		serial := p.serial(e.wire)
+		serial := serialAt(rate, e.wire)
 		if e.at < at-max(serial/2, 500_000) {
 			break
 		}

@@ -1,5 +1,7 @@
 package flow
 
+import "slices"
+
 // Segments come and go here.
 
 // hold adds a segment.
@@ -45,6 +47,29 @@ func (c *Conn) compact() {
 	}
 	c.gone, c.goneSACKs = kept, 0
 	c.Segments = c.all[c.gone:]
+}
+
+// Over says whether both directions have ended and the Sink has been told of it: by FIN
+// with all bytes read, or by RST.
+func (c *Conn) Over() bool { return c.ended[Up] && c.ended[Down] }
+
+// keptOver is how many segments of a connection are kept that is over.
+const keptOver = 8
+
+// Rest says that nobody will ask any more about the segments of a connection that is
+// over: of these only the last few are kept, to know what was captured twice, and the
+// Sink is let go.
+func (c *Conn) Rest() {
+	c.Forgotten += len(c.Segments)
+	last := slices.Clone(c.all[max(0, len(c.all)-keptOver):])
+	for i := range last {
+		last[i].SACKs, last[i].NumSACK = 0, 0
+	}
+	c.all, c.gone, c.SACKs, c.goneSACKs = last, len(last), nil, 0
+	c.Segments = c.all[c.gone:]
+	if c.Over() {
+		c.sink = nil
+	}
 }
 
 // shift drops the first n, in place unless that would hold much for little.
