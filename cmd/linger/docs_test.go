@@ -82,7 +82,11 @@ func TestTranscripts(t *testing.T) {
 
 // needsLab reports whether a command makes a network.
 func (tr transcript) needsLab() bool {
-	return strings.HasPrefix(tr.command, "lab ") && tr.command != "lab profiles" || strings.HasPrefix(tr.command, "compare") && !strings.Contains(tr.command, "--profile none")
+	if strings.Contains(tr.command, "--profile none") {
+		return false
+	}
+	return strings.HasPrefix(tr.command, "lab ") && tr.command != "lab profiles" ||
+		strings.HasPrefix(tr.command, "compare") || strings.HasPrefix(tr.command, "explain --")
 }
 
 func (tr transcript) run(t *testing.T) {
