@@ -119,7 +119,7 @@ func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
 	}
 	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
 	if w.end < x.Response.End() { // it was acknowledged, and not captured
-		shown := cmp.Or(x.Response.LastPacket, x.Response.FirstPacket)
+		shown := cmp.Or(x.Response.LastPacket, x.Response.FirstPacket, x.Request.LastPacket)
 		w.to(x.Response.Last-l.toReceiver(), span{cause: timeline.Unknown, packets: []int32{shown}, certainty: 1, dir: flow.Down})
 	}
 }

@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,16 @@ func explained(t *testing.T, c *packets.Capture) []*cause.Explained {
 		t.Error(fault)
 	}
 	return all
+}
+
+// inOrder is a capture of packets in the order of their times, moved by so much.
+func inOrder(frames []packet.Packet, shift time.Duration) *packets.Capture {
+	slices.SortStableFunc(frames, func(a, b packet.Packet) int { return cmp.Compare(a.At, b.At) })
+	c := packets.NewCapture()
+	for _, p := range frames {
+		c.Add(time.Duration(p.At-packets.Start.UnixNano())+shift, p.Data)
+	}
+	return c
 }
 
 // limits are what a capture allows.

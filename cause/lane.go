@@ -135,7 +135,11 @@ type pair struct {
 
 func (p *pair) learn(c *flow.Conn) {
 	for d := range p.way {
-		if n := c.ToReceiver(flow.Dir(d)); n > 0 && (p.way[d] == 0 || n < p.way[d]) {
+		n := c.ToReceiver(flow.Dir(d))
+		if c.MinRTT > 0 {
+			n = max(n, 1) // it is known: no time passed, as the capture counts it
+		}
+		if n > 0 && (p.way[d] == 0 || n < p.way[d]) {
 			p.way[d] = n
 		}
 	}
@@ -245,6 +249,9 @@ func (l *lane) hear(until int64) {
 func (l *lane) resent(st *step) {
 	l.lost = true
 	l.flight, l.noGrowth, l.recover = 0, 0, max(l.next, l.una+1)
+	if l.seen() {
+		return // what was captured at its receiver was not lost
+	}
 	number := l.dropped + len(l.steps)
 	for i := len(l.steps) - 1; i >= 0 && i >= len(l.steps)-4096; i-- {
 		s := &l.steps[i]

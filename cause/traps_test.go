@@ -79,25 +79,13 @@ func TestTrapTimeStepsBack(t *testing.T) {
 
 // twice has each packet a second time, so much later.
 func twice(c *packets.Capture, later time.Duration) *packets.Capture {
-	var all []*packet.Packet
+	var frames []packet.Packet
 	for p := range c.Packets() {
-		all = append(all, p)
+		second := *p
+		second.At += int64(later)
+		frames = append(frames, *p, second)
 	}
-	type one struct {
-		at   time.Duration
-		data []byte
-	}
-	var both []one
-	for _, p := range all {
-		at := time.Duration(p.At - packets.Start.UnixNano())
-		both = append(both, one{at, p.Data}, one{at + later, p.Data})
-	}
-	slices.SortStableFunc(both, func(a, b one) int { return int(a.at - b.at) })
-	out := packets.NewCapture()
-	for _, p := range both {
-		out.Add(p.at, p.data)
-	}
-	return out
+	return inOrder(frames, 0)
 }
 
 func TestTrapCapturedTwice(t *testing.T) {
