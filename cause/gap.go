@@ -21,7 +21,7 @@ type gap struct {
 	idle      bool // all that was sent before had been acknowledged, or should have been
 	paced     bool // the sender spread its segments itself
 	fresh     bool // that ACK acknowledged something new
-	update    bool // that ACK opened the window, and acknowledged nothing new
+	update    bool // that ACK opened the window because its receiver's program had read
 	certainty float32
 }
 
@@ -64,7 +64,7 @@ func (l *lane) situation(st *step, s *flow.Segment) situation {
 		kind: st.kind, missing: st.missing, rtt: l.rtt(), length: st.to - st.from, size: int64(l.conn.SegmentSize(l.dir)),
 		waited: st.image - l.prevImage, first: l.prevImage == 0, pushed: l.prevPushed, small: l.prevSmall, regular: l.evenly(st.image - l.prevImage),
 		released: released, epsilon: epsilon, ack: release,
-		before: sender{l.una, l.edge}, after: sender{l.una, l.edge}, next: l.next, outstanding: l.small,
+		before: sender{una: l.una, edge: l.edge}, after: sender{una: l.una, edge: l.edge}, next: l.next, outstanding: l.small,
 		flight: l.flight, lost: l.lost, widest: l.widest,
 		grown: l.noGrowth <= 2*l.flight+2*int64(l.conn.SegmentSize(l.dir)),
 	}
@@ -90,7 +90,7 @@ func decide(s situation) gap {
 		g.release = 0
 	case s.kind == flow.Probe, s.windowShut():
 		g.cause, g.certainty = timeline.ReceiveWindow, 0.95
-		g.update = s.released && s.ack.ack <= s.before.una
+		g.update = s.released && (s.ack.ack <= s.before.una || s.before.unread)
 	case s.heldSmall():
 		g.cause, g.certainty = timeline.Nagle, s.chance()
 	case s.congested():

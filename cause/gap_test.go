@@ -14,7 +14,7 @@ func on(changes ...func(*situation)) situation {
 	s := situation{
 		kind: flow.Data, rtt: 100e6, length: 1460, size: 1460, waited: 50e6, pushed: true, small: true,
 		released: true, epsilon: 2e6, ack: ack{release: 700, left: 600, packet: 7, newest: 3, ack: 1000},
-		before: sender{0, 60_000}, after: sender{1000, 61_000}, next: 1000, outstanding: -1,
+		before: sender{una: 0, edge: 60_000}, after: sender{una: 1000, edge: 61_000}, next: 1000, outstanding: -1,
 		flight: 14_600, grown: true, widest: 60_000,
 	}
 	for _, change := range changes {

@@ -27,10 +27,11 @@ type lane struct {
 	applied int   // of acks: the release of the others is still to come
 
 	// What the sender knew, when it sent the last step.
-	una   int64 // acknowledged
-	edge  int64 // the window's end; -1 if it is not known
-	next  int64 // sent
-	heard []ack // since the step before, with what was before each
+	una    int64 // acknowledged
+	edge   int64 // the window's end; -1 if it is not known
+	unread bool  // the last ACK told of new bytes and did not move the window
+	next   int64 // sent
+	heard  []ack // since the step before, with what was before each
 
 	window0    int64 // what was under way when the congestion window first held something back; 0: never
 	growth     growth
@@ -59,7 +60,10 @@ type lane struct {
 }
 
 // A sender is what of a lane an ACK changes.
-type sender struct{ una, edge int64 }
+type sender struct {
+	una, edge int64
+	unread    bool // the last ACK told of new bytes and did not move the window
+}
 
 // mostHeard is how many ACKs without a step in between are kept in mind.
 const mostHeard = 64
@@ -225,7 +229,8 @@ func (l *lane) recent() []ack { return l.heard[max(0, len(l.heard)-mostHeard):] 
 func (l *lane) hear(until int64) {
 	for ; l.applied < len(l.acks) && l.acks[l.applied].release <= until; l.applied++ {
 		a := l.acks[l.applied]
-		a.before = sender{l.una, l.edge}
+		a.before = sender{l.una, l.edge, l.unread}
+		l.unread = a.edge >= 0 && (a.ack > l.una && a.edge <= l.edge || a.edge == l.edge && l.unread)
 		if a.ack > l.una {
 			l.noGrowth += a.ack - l.una
 			l.una = a.ack

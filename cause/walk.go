@@ -167,10 +167,12 @@ func (w *walk) among(l *lane, pieces []piece) []piece {
 	}
 	last := -1
 	own := slices.IndexFunc(pieces, func(p piece) bool { return p.own })
+	before := w.at + l.oneWay() // until when the bottleneck had other bytes
 	for i, p := range pieces[:own+1] {
-		if g := p.step.gap; g.cause == timeline.Stall && g.idle && p.step.image-l.oneWay() > w.at {
+		if g := p.step.gap; g.cause == timeline.Stall && g.idle && p.step.image > before+slack {
 			last = i
 		}
+		before = max(before, p.step.at)
 	}
 	if own < 1 || last == own {
 		return pieces[max(own, 0):]
@@ -315,8 +317,9 @@ const (
 	leastHoldGuess = 8e6
 )
 
-// byTimer says whether an ACK was held for as long as a timer runs that delays ACKs: 40
-// ms of Linux (TCP_DELACK_MIN), in its ticks of 4 ms.
+// byTimer says whether an ACK was held for as long as a timer may have run that delays
+// ACKs: 40 ms of Linux and more (TCP_DELACK_MIN), up to 200, from a segment on that came
+// before the last.
 func byTimer(hold int64) bool { return hold > 38e6 && hold < 46e6 }
 
 // hold is how long the ACK that released a step was held by the lane's receiver: since
