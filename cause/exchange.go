@@ -119,8 +119,7 @@ func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
 	}
 	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
 	if w.end < x.Response.End() { // it was acknowledged, and not captured
-		shown := cmp.Or(x.Response.LastPacket, x.Response.FirstPacket, x.Request.LastPacket)
-		w.to(x.Response.Last-l.toReceiver(), span{cause: timeline.Unknown, packets: []int32{shown}, certainty: 1, dir: flow.Down})
+		w.to(x.Response.Last-l.toReceiver(), span{cause: timeline.Unknown, packets: []int32{x.Response.LastPacket}, certainty: 1, dir: flow.Down})
 	}
 }
 
@@ -237,6 +236,15 @@ func (w *walk) nothing(x *exchange.Exchange) {
 	}}
 }
 
+// about is a packet of the exchange, or else of its connection.
+func (c *conn) about(x *exchange.Exchange) int32 {
+	n := cmp.Or(x.Response.LastPacket, x.Response.FirstPacket, x.Request.LastPacket, x.Request.FirstPacket)
+	if n == 0 && len(c.Segments) > 0 {
+		n = c.Segments[0].Packet
+	}
+	return n
+}
+
 // timeline makes the record of a walk.
 func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
 	e := &timeline.Exchange{
@@ -261,7 +269,11 @@ func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
 			Phase: s.phase, Cause: s.cause, Start: time.Duration(s.start - start), End: time.Duration(s.end - start),
 			Note: c.note(&s), Certainty: float64(s.certainty),
 		}
-		for _, p := range evidence(s.packets...) {
+		shown := evidence(s.packets...)
+		if len(shown) == 0 {
+			shown = []int32{c.about(x)}
+		}
+		for _, p := range shown {
 			t.Evidence = append(t.Evidence, int(p))
 		}
 		slices.Sort(t.Evidence)

@@ -80,7 +80,7 @@ func (l limits) faults(all []*cause.Explained) (faults []string) {
 			l.span(s, fault)
 		}
 		for _, s := range x.Savings {
-			if s.Time <= 0 || s.Time > e.Duration {
+			if s.Time == 0 || s.Time > e.Duration { // a negative one is a cost
 				fault("%v would save %v of %v", s.Remedy, s.Time, e.Duration)
 			}
 		}
