@@ -147,7 +147,7 @@ const (
 	allKept   = 1 << 18
 )
 
-func (e *Explainer) kept() int { return max(leastKept, min(mostKept, allKept/len(e.conns))) }
+func (e *Explainer) kept() int { return max(leastKept, min(mostKept, allKept/max(1, len(e.conns)))) }
 
 // segment hands a segment to the lanes of its connection.
 func (e *Explainer) segment(c *flow.Conn) {
