@@ -221,7 +221,7 @@ func exchangeOf(n int, d time.Duration, c timeline.Cause) *cause.Explained {
 	e.Enter(timeline.Wait, c, start)
 	e.Finish(start.Add(d), nil)
 	e.Spans[0].Evidence = []int{n}
-	return &cause.Explained{Timeline: e, Savings: []cause.Saving{{Remedy: cause.Nearer, Time: d / 2}}}
+	return &cause.Explained{Timeline: e, Savings: []cause.Saving{{Remedy: cause.Nearer, Time: d / 2, Own: d / 2}}}
 }
 
 // Sums are over all exchanges; shown are those that took longest.
