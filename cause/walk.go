@@ -322,6 +322,9 @@ const (
 // before the last.
 func byTimer(hold int64) bool { return hold > 38e6 && hold < 46e6 }
 
+// heldBack is how many steps back the last one may stand that an ACK tells of.
+const heldBack = 16
+
 // hold is how long the ACK that released a step was held by the lane's receiver: since
 // the last byte arrived that it acknowledges.
 func (l *lane) hold(g gap) int64 {
@@ -329,13 +332,26 @@ func (l *lane) hold(g gap) int64 {
 	if newest == nil || !newest.modelled {
 		return 0
 	}
-	arrived := newest.at
+	var arrived int64
+	for i := g.newest; i > g.newest-heldBack; i-- { // what was sent again too late is not what the ACK tells of
+		s := l.step(i)
+		if s == nil {
+			return 0
+		}
+		if s.image <= g.left {
+			arrived = s.at
+			break
+		}
+	}
+	if arrived == 0 {
+		return 0
+	}
 	for i := g.newest + 1; i-l.dropped < len(l.steps); i++ {
 		s := l.step(i)
 		if s.image > g.left {
 			break
 		}
-		if s.to <= newest.to && s.at <= g.left && l.kindOf(s) != flow.Spurious {
+		if s.to <= newest.to && s.at <= g.left {
 			arrived = max(arrived, s.at)
 		}
 	}
