@@ -338,7 +338,7 @@ func (l *lane) hold(g gap) int64 {
 		if s == nil {
 			return 0
 		}
-		if s.image <= g.left {
+		if s.image <= g.left+slack {
 			arrived = s.at
 			break
 		}
