@@ -116,15 +116,21 @@ func (p *path) rate() float64 {
 	if !p.stale {
 		return p.found
 	}
-	p.stale = false
+	p.stale, p.found = false, 0
 	for i := range p.meters {
-		if m := &p.meters[i]; m.total >= 4 || i == len(p.meters)-1 {
-			p.found = m.rate()
-			break
+		m := &p.meters[i]
+		switch rate := m.rate(); {
+		case p.found == 0 && (m.total >= 4 || i == len(p.meters)-1):
+			p.found = rate
+		case m.total >= 8 && rate > idleRuns*p.found: // the longer runs had pauses
+			p.found = rate
 		}
 	}
 	return p.found
 }
+
+// idleRuns is by how much shorter runs must be faster than longer ones to be believed.
+const idleRuns = 5
 
 // model works out when the steps arrived that were sent by a time, where that is not
 // seen: each waits for the one before it at the bottleneck. What was lost did not pass.
