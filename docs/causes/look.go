@@ -48,7 +48,7 @@ text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-
 .q{fill:var(--quiet)}.m{text-anchor:middle}.e{text-anchor:end}
 path{fill:none;stroke:var(--ink);stroke-width:1.6}
 .end{stroke:var(--quiet);stroke-width:2}.tick{stroke:var(--line);stroke-width:1}
-.ack{stroke:var(--quiet);stroke-width:1}.set{stroke:var(--set)}.else{stroke:var(--else);stroke-width:1}
+.ack{stroke:var(--quiet);stroke-width:1}.set{stroke:var(--set)}.else{stroke:var(--else);stroke-width:1.4}
 .bad{stroke:var(--bad);stroke-width:2}.unseen{stroke-dasharray:2 4}`
 )
 

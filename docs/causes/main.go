@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -52,24 +53,35 @@ func run(ctx context.Context, names []string) error {
 	return nil
 }
 
-// patience is how often a scene is played again while the machine is too busy for it.
-const patience = 5
+// A scene is played until so many runs were not late, at most so often.
+const (
+	enough   = 4
+	patience = 12
+)
 
-// draw plays a scene and writes its picture.
+// draw plays a scene and writes its picture: that of the shortest run, since what a busy
+// machine adds is not of the cause.
 func (s *scene) draw(ctx context.Context, look *look) error {
-	var f *grade.Facts
-	for n := 0; f == nil || f.Certificate.Late; n++ {
-		if n == patience {
-			return fmt.Errorf("the link was late: %v", f.Certificate.Defects)
-		}
-		var err error
-		if f, err = grade.Run(ctx, s.scenario); err != nil {
+	var shortest *picture
+	good := 0
+	for n := 0; n < patience && good < enough; n++ {
+		f, err := grade.Run(ctx, s.scenario)
+		if err != nil {
 			return err
 		}
+		if f.Certificate.Late {
+			continue
+		}
+		p, err := s.picture(f)
+		if err != nil {
+			return err
+		}
+		if good++; shortest == nil || p.to-p.from < shortest.to-shortest.from {
+			shortest = p
+		}
 	}
-	p, err := s.picture(f)
-	if err != nil {
-		return err
+	if shortest == nil {
+		return errors.New("the link was late in every run: this machine is too busy")
 	}
-	return os.WriteFile(filepath.Join(folder, s.name+".svg"), p.svg(look), 0o644)
+	return os.WriteFile(filepath.Join(folder, s.name+".svg"), shortest.svg(look), 0o644)
 }
