@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -45,6 +46,7 @@ type Explainer struct {
 	last    *conn // that of the last segment: the next is often of the same
 	paths   map[route]*path
 	pairs   map[[2]netip.Addr]*pair
+	used    int // paths and pairs, when unused ones were last forgotten
 	number  int
 }
 
@@ -112,12 +114,14 @@ func (e *Explainer) Close() {
 }
 
 func (e *Explainer) open(c *flow.Conn) flow.Sink {
+	e.tidy()
 	s := &conn{Conn: c}
 	ends := [2]netip.Addr{c.Client.Addr(), c.Server.Addr()}
 	if e.pairs[ends] == nil {
 		e.pairs[ends] = new(pair)
 	}
 	s.pair = e.pairs[ends]
+	s.pair.open++
 	if s.pair.conns = append(s.pair.conns, c); len(s.pair.conns) > mostEnds {
 		s.pair.conns = s.pair.conns[1:]
 	}
@@ -127,6 +131,19 @@ func (e *Explainer) open(c *flow.Conn) flow.Sink {
 	}
 	e.conns[c] = s
 	return exchange.New(c, &e.http, func(x *exchange.Exchange) { e.exchange(s, x) })
+}
+
+// mostIdle is how many paths and pairs are kept in mind before those are forgotten that
+// no connection uses: the next one of the same hosts would have known how fast they are.
+const mostIdle = 3072
+
+func (e *Explainer) tidy() {
+	if len(e.paths)+len(e.pairs) < max(mostIdle, 2*e.used) {
+		return
+	}
+	maps.DeleteFunc(e.paths, func(_ route, p *path) bool { return len(p.lanes) == 0 })
+	maps.DeleteFunc(e.pairs, func(_ [2]netip.Addr, p *pair) bool { return p.open == 0 })
+	e.used = len(e.paths) + len(e.pairs)
 }
 
 func (e *Explainer) path(r route) *path {
@@ -260,6 +277,7 @@ func (w waiting) explain(e *Explainer) {
 // leave forgets a connection that has nothing more to explain.
 func (e *Explainer) leave(s *conn) {
 	delete(e.conns, s.Conn)
+	s.pair.open--
 	if e.last == s {
 		e.last = nil
 	}

@@ -126,6 +126,7 @@ func newLane(c *flow.Conn, d flow.Dir, p *path, ends *pair) *lane {
 // direction: the least that any of their connections has seen, one way.
 type pair struct {
 	way    place
+	open   int         // connections
 	clocks [2]*tsClock // of the senders of each direction
 
 	// What would have become of connections that were kept, see conn.warm.
