@@ -25,6 +25,9 @@ func (c *Conn) kind(d Dir, seg *Segment, ambiguous bool) Kind {
 	case seg.Len == 0 && (seg.Flags&packet.FIN == 0 || s.FIN == 0 || ambiguous):
 		return Pure
 	case seg.Len > 0 && seg.End() > s.Next:
+		if e.told.at != 0 && seg.Seq < e.told.from && c.filling(seg, &e.told) == Repair {
+			return Repair // a FIN or an ACK came with the number behind it
+		}
 		return Data
 	}
 	if behind, lacks := e.stream.lacks(seg.Seq, seg.End()); lacks && behind < len(e.stream.late) {

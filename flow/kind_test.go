@@ -175,6 +175,10 @@ func TestKindsAtTheReceiver(t *testing.T) {
 			c.Server(50*ms, data(1))
 			c.Server(55*ms, data(0))
 		}, "#5 reordered"},
+		"lost all before a FIN": {func(c *packets.Conn) {
+			c.Server(20*ms, packets.Segment{Flags: packet.FIN | packet.ACK, Seq: 3000})
+			c.Server(300*ms, packets.Segment{Data: make([]byte, 1000)})
+		}, "#5 repair"},
 		"repaired": {func(c *packets.Conn) {
 			c.Server(50*ms, data(1))
 			c.Server(70*ms, data(0))

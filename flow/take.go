@@ -72,6 +72,10 @@ type end struct {
 	rtt       estimate
 	stamp     stamp
 
+	// What a segment without bytes tells of those before it: that they were sent, up to
+	// piece.from, when that was first seen.
+	told piece
+
 	stream stream
 }
 
@@ -169,6 +173,9 @@ func (e *end) sent(s *Side, seg *Segment) {
 		e.ackWindow = seg.Window
 	}
 	if seg.Len == 0 && !seg.Kind.Again() {
+		if seg.Seq > max(s.Next, e.told.from) && seg.Flags&(packet.SYN|packet.RST) == 0 {
+			e.told = piece{from: seg.Seq, at: seg.At, tsval: seg.TSval, noTS: seg.NoTS}
+		}
 		return
 	}
 	if s.Next <= s.Acked || seg.Kind.Again() {
