@@ -54,27 +54,30 @@ func (l *lane) compact(most int) {
 		w.at = l.steps[0].image - w.lead
 		o.from = l.steps[0].from
 	}
-	for all := l.piecesOf(n); len(all) > 0; {
+	pieces := l.piecesOf(n, l.path.scratch[:0])
+	for all := pieces; len(all) > 0; {
 		size, hole := o.size(all)
 		o.steps = append(o.steps, w.lump(l, all[:size], hole))
 		all = all[size:]
 	}
 	o.at = w.at
-	l.drop(n)
+	clear(pieces)
+	l.path.scratch = pieces
+	l.steps = l.steps[:copy(l.steps, l.steps[n:])]
+	l.dropped += n
 	if len(o.steps) > mostLumps {
 		o.merge()
 	}
 }
 
 // piecesOf are the pieces that the first n steps brought, each of which may be repaired
-// by a later one.
-func (l *lane) piecesOf(n int) []piece {
+// by a later one. They are added to all.
+func (l *lane) piecesOf(n int, all []piece) []piece {
 	end := int64(0)
 	for i := range l.steps[:n] {
 		end = max(end, l.steps[i].to)
 	}
 	begin := l.older.end()
-	var all []piece
 	for i := range l.steps {
 		s := &l.steps[i]
 		if from := max(s.from, begin); from < min(s.to, end) {
@@ -116,7 +119,7 @@ func (s *step) begins() bool { return s.gap.idle && s.gap.cause == timeline.Stal
 // lump walks over pieces, and returns a step that stands for them.
 func (w *walk) lump(l *lane, all []piece, hole bool) step {
 	first, last := all[0].step, all[len(all)-1]
-	w.spans = nil
+	w.spans = w.spans[:0]
 	wire := int32(0)
 	for _, p := range all {
 		w.next(l, p)

@@ -13,9 +13,10 @@ type path struct {
 	log      []passage
 	trimmed  int // passages that stood before
 	lanes    map[int32]*lane
-	numbers  int32 // of lanes, so far
-	modelled int   // of log: all before have their arrival
-	busy     int64 // until when the bottleneck is, by the model
+	numbers  int32   // of lanes, so far
+	scratch  []piece // of lane.compact
+	modelled int     // of log: all before have their arrival
+	busy     int64   // until when the bottleneck is, by the model
 
 	last   int64    // when bytes last came over it, as measured
 	meters [3]meter // of runs of so many: the longest that there are tell best
@@ -47,8 +48,13 @@ func (p *path) join(l *lane) {
 	p.lanes[l.number] = l
 }
 
-// leave forgets a lane, whose steps will not be asked for any more.
-func (p *path) leave(l *lane) { delete(p.lanes, l.number) }
+// leave forgets a lane, whose steps will not be asked for any more; and all that has
+// passed, if it was the last.
+func (p *path) leave(l *lane) {
+	if delete(p.lanes, l.number); len(p.lanes) == 0 {
+		p.trim(len(p.log))
+	}
+}
 
 // most passages are kept in mind; beyond them the older half is forgotten.
 const mostPassages = 1 << 18
@@ -94,7 +100,7 @@ func (p *path) interrupt() {
 }
 
 func (p *path) trim(n int) {
-	p.log = append(p.log[:0:0], p.log[n:]...)
+	p.log = shift(p.log, n)
 	p.trimmed += n
 	p.modelled = max(0, p.modelled-n)
 }
