@@ -182,6 +182,9 @@ func (l *lane) sent(s *flow.Segment, index int) {
 			l.window0 = sit.next - sit.before.una
 		}
 	}
+	if l.clock == nil && l.seen() && l.departures == nil {
+		late -= l.rtt() / 2 // no clock tells how long it queued: what comes soon is taken to have
+	}
 	l.path.arrived(l, &st, late)
 	l.steps = append(l.steps, st)
 	l.remember(&st, s)
@@ -300,7 +303,7 @@ func (l *lane) neededBy(again int) bool {
 
 // remember takes in what the next step must know.
 func (l *lane) remember(st *step, s *flow.Segment) {
-	if idle := st.image - l.prevImage; l.next == l.una && idle > int64(200e6) {
+	if idle := st.image - l.prevImage; l.next == l.una && idle > restarts {
 		l.flight, l.noGrowth = 0, 0 // "restart window": RFC 5681 §4.1
 	}
 	if waited := st.at - l.prevAt; waited > burstGap {
