@@ -75,9 +75,10 @@ func (l *lane) situation(st *step, s *flow.Segment) situation {
 }
 
 // decide says why a segment left when it did and not before. It is asked for each;
-// what it says of one that left right behind another nobody will hear. The order is
-// that of the kernel's own tests (tcp_write_xmit): window, congestion window, Nagle;
-// what the kernel did not hold back, the application had not written.
+// what it says of one that left right behind another nobody will hear. It asks what the
+// kernel asks before it lets a segment go (tcp_write_xmit of Linux), first what packets
+// show best: the receiver's window, Nagle's algorithm, and the congestion window, which
+// nobody sees. What none of them held back, the application had not written.
 func decide(s situation) gap {
 	g := gap{cause: timeline.Stall, certainty: 0.9, newest: -1, idle: s.next <= s.after.una || s.waited > s.rtt/2}
 	if s.released {
@@ -126,9 +127,9 @@ func (s *situation) windowShut() bool {
 	return s.released && s.before.edge >= 0 && s.after.edge > s.before.edge && s.before.edge-s.next < min(s.size, s.length)
 }
 
-// heldSmall says whether Nagle's algorithm held a small segment until another small
-// one was acknowledged (Minshall's rule, tcp_minshall_check of Linux), or all was
-// (RFC 9293 §3.7.4).
+// heldSmall says whether Nagle's algorithm (RFC 9293 §3.7.4) held a small segment until
+// another small one was acknowledged: Minshall's rule, tcp_minshall_check of Linux. A
+// sender that waits for full segments, too, as old BSDs do, is not recognised.
 func (s *situation) heldSmall() bool {
 	if !s.released || s.length >= s.size || s.outstanding < 0 {
 		return false

@@ -262,6 +262,16 @@ type growth struct {
 	last            int64 // when something was last sent
 }
 
+// initialWindow is the congestion window that a lane's sender began with, in bytes, the
+// usual one where it never held anything back.
+func (l *lane) initialWindow() int64 {
+	size := int64(l.conn.SegmentSize(l.dir))
+	if l.window0 == 0 {
+		return usualWindow * size
+	}
+	return max(l.window0, size)
+}
+
 // restarts is how long a connection must be idle for its congestion window to be set
 // back, in nanoseconds: a retransmission timeout, at least (RFC 5681 §4.1).
 const restarts = 200e6
@@ -274,10 +284,7 @@ func (l *lane) faster(m *exchange.Message) float64 {
 	}
 	g, size := &l.growth, int64(l.conn.SegmentSize(l.dir))
 	if g.initial == 0 {
-		g.initial = max(l.window0, size)
-		if l.window0 == 0 {
-			g.initial = usualWindow * size
-		}
+		g.initial = l.initialWindow()
 		g.larger = usualWindow * size
 		if g.initial >= g.larger {
 			g.larger = largeWindow * size
@@ -336,7 +343,8 @@ func (k kept) saves(s *span) int64 {
 	return 0
 }
 
-// mostEnds is how many exchanges of two hosts are kept in mind.
+// mostEnds is how many connections of two hosts are kept in mind, and how many ends of
+// their exchanges.
 const mostEnds = 128
 
 // beside is how many other connections of the two hosts there were in a time.
@@ -366,11 +374,7 @@ func (c *conn) warm(x *exchange.Exchange, spans []span, end int64) kept {
 	}
 	l := c.lanes[flow.Down]
 	if bytes := x.Response.End() - x.Response.Start(); len(x.Response.Ranges) > 0 {
-		size := int64(l.conn.SegmentSize(l.dir))
-		initial := max(l.window0, size)
-		if l.window0 == 0 {
-			initial = usualWindow * size
-		}
+		initial := l.initialWindow()
 		window := max(p.window, initial)
 		if start-p.lastEnd > restarts {
 			window = initial

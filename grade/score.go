@@ -95,10 +95,9 @@ type confusion [timeline.NumCauses + 1][timeline.NumCauses]int64
 // exchange adds one, of which x is said, nil for nothing.
 func (s *Score) exchange(j, x *Judged) *confusion {
 	var c confusion
-	start, end := j.visible(), j.End()
+	start := j.visible()
 	if x != nil && len(x.Spans) > 0 {
 		start = x.Start
-		end = max(end, x.End())
 	}
 	for _, t := range j.Spans {
 		if t.From < start {

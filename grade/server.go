@@ -33,7 +33,7 @@ type server struct {
 	stopped bool              // guarded by mu
 }
 
-// serve plays on a listener until stop.
+// startServer plays on a listener until stop.
 func startServer(s *Scenario, book *notebook, l net.Listener, config *tls.Config) *server {
 	srv := &server{scenario: s, book: book, tls: config, open: make(map[net.Conn]bool)}
 	srv.all.Add(1)

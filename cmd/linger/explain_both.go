@@ -15,7 +15,7 @@ import (
 // Explaining connections that were captured at both ends: clocks are brought together,
 // and what the client's end received has the departure that the server's end saw.
 
-// An end is one end's capture: a file, or an interface of one.
+// A captureEnd is one end's capture: a file, or an interface of one.
 type captureEnd struct {
 	path    string
 	network string // the interface; empty for the first that has a connection
