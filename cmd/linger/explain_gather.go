@@ -29,6 +29,9 @@ type gathering struct {
 	others   []string    // the first connections that --connection does not mean
 	client   *clientSide // the records of a client that we know; nil if we know none
 
+	twice, ambiguous int64 // packets that flow says so of
+	unseen           int64 // bytes that were acknowledged and not captured
+
 	interfaces interfaceChoice
 	first      int64 // time of the first packet and of the last
 	last       int64
@@ -75,6 +78,9 @@ func (g *gathering) closed(c *flow.Conn) {
 		return
 	}
 	g.x.Connections++
+	for _, side := range c.Sides {
+		g.twice, g.ambiguous, g.unseen = g.twice+side.Twice, g.ambiguous+side.Ambiguous, g.unseen+side.Unseen
+	}
 	if g.flags.html != "" {
 		g.pictures.closed(c)
 	}
@@ -256,6 +262,7 @@ func (g *gathering) explanation(name string) *report.Explanation {
 	if g.stopped {
 		x.Defects = append(x.Defects, fmt.Sprintf("Reading was interrupted after %d packets.", x.Packets))
 	}
+	x.Defects = append(x.Defects, g.flaws()...)
 	if g.client != nil && x.Packets > 0 {
 		x.Notes = append(x.Notes, g.client.notes()...)
 	}
@@ -269,6 +276,20 @@ func (g *gathering) explanation(name string) *report.Explanation {
 	})
 	x.LeftOut = x.Exchanges - len(x.Entries)
 	return x
+}
+
+// flaws says what is wrong with the capture as the connections show it.
+func (g *gathering) flaws() (all []string) {
+	if g.twice > 0 {
+		all = append(all, fmt.Sprintf("%d packets were captured twice, and count once.", g.twice))
+	}
+	if g.ambiguous > 0 {
+		all = append(all, fmt.Sprintf("%d packets may have been captured twice, or sent again: they count as neither.", g.ambiguous))
+	}
+	if g.unseen > 0 {
+		all = append(all, fmt.Sprintf("%d bytes that were acknowledged are not in the capture: what passed there is unknown.", g.unseen))
+	}
+	return all
 }
 
 // number gives exchanges the numbers that the report has.
