@@ -30,7 +30,7 @@ var arrows = map[string]struct {
 	"flow":             {[]string{"packet"}, "the second stage of the packet flow"},
 	"exchange":         {[]string{"packet", "flow", "internal/http1"}, "the third stage of the packet flow"},
 	"cause":            {[]string{"packet", "flow", "exchange", "timeline"}, "the last stage of the packet flow: it writes what the client writes, too"},
-	"grade":            {[]string{".", "timeline", "link", "lab", "packet", "flow", "exchange", "cause", "origin", "sockets"}, "it judges the packet flow by what the lab knows, as a program would"},
+	"grade":            {[]string{".", "timeline", "link", "lab", "packet", "cause"}, "it judges the packet flow by what the lab knows, as a program would"},
 	"sniff":            {nil, "where packets come from must not know what becomes of them"},
 	"link":             {nil, "the physics is everybody's: it knows neither packets' bytes nor who sends them"},
 	"lab":              {[]string{"link", "packet"}, "a network must not know what is measured on it"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -247,8 +249,11 @@ func (g *graded) try(c grade.Case, f *grade.Facts, err error) {
 	}
 }
 
-// sum sums up what remedies saved.
+// sum sums up what remedies saved. Scenarios came in no order: now they have one.
 func (g *graded) sum(ends []grade.End) {
+	for _, list := range [][]string{g.Failed, g.Late, g.Again} {
+		slices.SortFunc(list, byNumber)
+	}
 	for _, end := range ends {
 		for _, r := range grade.Remedies() {
 			var trials []grade.Trial
@@ -261,6 +266,21 @@ func (g *graded) sum(ends []grade.End) {
 			}
 		}
 	}
+}
+
+// byNumber compares texts with a number in them by that.
+func byNumber(a, b string) int {
+	return cmp.Or(cmp.Compare(numberIn(a), numberIn(b)), strings.Compare(a, b))
+}
+
+func numberIn(text string) int {
+	text = strings.TrimPrefix(text, "scenario ")
+	end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(text)
+	}
+	n, _ := strconv.Atoi(text[:end])
+	return n
 }
 
 func timelines(all []*cause.Explained) []*timeline.Exchange {
