@@ -6,7 +6,7 @@ import "github.com/lingerhttp/linger/flow"
 // connection carries: HTTP/1, HTTP/2, TLS or something else, which is ignored. Each
 // exchange is told to done when it is over, or when no more can be learnt of it, in
 // the order of the requests of HTTP/1 and of the ends of HTTP/2's. A nil cfg is an
-// empty one. What it holds is bounded: no bodies, heads of 256 KiB at most.
+// empty one. What it holds is bounded, and no body is held: see the package's comment.
 func New(c *flow.Conn, cfg *Config, done func(*Exchange)) flow.Sink {
 	if cfg == nil {
 		cfg = &Config{}
