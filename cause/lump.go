@@ -30,20 +30,32 @@ type lumped struct {
 	per   int   // pieces in a lump
 	at    int64 // how far the walk has come, 0 if there was none
 	from  int64 // where the first lump begins
+	next  int   // how many steps there must be before more lumps are made, if they are more than most
 }
 
 // compact makes lumps of the older steps, if there are so many. The newest quarter stays
 // as it is: what comes later may change it. Those that were lost leave no trace but the
 // time that it took to repair them.
 func (l *lane) compact(most int) {
-	if len(l.steps) < most {
+	if len(l.steps) < max(most, l.older.next) {
 		return
 	}
-	l.rebase()
-	n := len(l.steps) - most/4
-	if !l.seen() {
-		l.path.model(l.steps[n-1].image)
+	n := l.settled(len(l.steps) - most/4)
+	if n < most/4 && len(l.steps) < 4*most {
+		l.older.next = len(l.steps) + most/4
+		return
 	}
+	if l.older.next = 0; n < most/4 { // nobody acknowledges anything
+		n = len(l.steps) - most/4
+	}
+	l.rebase()
+	l.lump(n)
+	l.steps = l.steps[:copy(l.steps, l.steps[n:])]
+	l.dropped += n
+}
+
+// lump makes lumps of the first n steps.
+func (l *lane) lump(n int) {
 	o := &l.older
 	o.per = max(o.per, lumpSteps)
 	w := &walk{at: o.at}
@@ -54,7 +66,7 @@ func (l *lane) compact(most int) {
 		w.at = l.steps[0].image - w.lead
 		o.from = l.steps[0].from
 	}
-	pieces := l.piecesOf(n, l.path.scratch[:0])
+	pieces := l.piecesOf(n)
 	for all := pieces; len(all) > 0; {
 		size, hole := o.size(all)
 		o.steps = append(o.steps, w.lump(l, all[:size], hole))
@@ -62,27 +74,41 @@ func (l *lane) compact(most int) {
 	}
 	o.at = w.at
 	clear(pieces)
-	l.path.scratch = pieces
-	l.steps = l.steps[:copy(l.steps, l.steps[n:])]
-	l.dropped += n
 	if len(o.steps) > mostLumps {
 		o.merge()
 	}
 }
 
+// settled is how many of the first n steps were acknowledged with all before them, so that
+// no hole among them is to be filled; less a few, whose ACK lets others go.
+func (l *lane) settled(n int) int {
+	acked := l.conn.Sides[l.dir].Acked
+	for i := range l.steps[:n] {
+		if l.steps[i].to > acked {
+			return max(0, i-leastForgotten)
+		}
+	}
+	return n
+}
+
 // piecesOf are the pieces that the first n steps brought, each of which may be repaired
-// by a later one. They are added to all.
-func (l *lane) piecesOf(n int, all []piece) []piece {
+// by a later one. They are good until the next call for the path.
+func (l *lane) piecesOf(n int) []piece {
 	end := int64(0)
 	for i := range l.steps[:n] {
 		end = max(end, l.steps[i].to)
 	}
-	begin := l.older.end()
+	begin, last := l.older.end(), int64(0)
+	all := l.path.scratch[:0]
 	for i := range l.steps {
 		s := &l.steps[i]
 		if from := max(s.from, begin); from < min(s.to, end) {
 			all = l.brought(all, piece{from: from, to: min(s.to, end), step: s, number: i, own: true})
+			last = s.image
 		}
+	}
+	if l.path.scratch = all; !l.seen() {
+		l.path.model(last)
 	}
 	l.repairs(all)
 	return all
