@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -28,7 +29,36 @@ func (c *conn) explain(x *exchange.Exchange) *Explained {
 	c.request(w, up, x)
 	w.phase = timeline.Wait
 	c.response(w, down, x)
+	c.phases(w, x)
 	return &Explained{Timeline: c.timeline(x, w), Source: x, Savings: c.savings(x, w)}
+}
+
+// phases cuts what follows the opening where its client enters another phase: when all of
+// the request had left, and when the first byte of the response could be read.
+func (c *conn) phases(w *walk, x *exchange.Exchange) {
+	sent, _ := c.lanes[flow.Up].behind(x.Request.End() - 1)
+	edges := [...]struct {
+		until int64
+		phase timeline.Phase
+	}{{sent, timeline.Send}, {x.Response.FirstRead + c.lanes[flow.Down].toReceiver(), timeline.Wait}, {math.MaxInt64, timeline.Receive}}
+	if x.Response.FirstRead == 0 {
+		edges[1].until = math.MaxInt64
+	}
+	var cut []span
+	for _, s := range w.spans {
+		if s.phase < timeline.Send {
+			cut = append(cut, s)
+			continue
+		}
+		for _, e := range edges {
+			if part := s; s.start < min(e.until, s.end) {
+				part.end, part.phase = min(e.until, s.end), e.phase
+				s.start = part.end
+				cut = append(cut, part)
+			}
+		}
+	}
+	w.spans = cut
 }
 
 // begins is when a message's first byte left its sender.
@@ -118,6 +148,9 @@ func (c *conn) response(w *walk, l *lane, x *exchange.Exchange) {
 		}
 	}
 	w.message(l, append(ranges, x.Response.Ranges...), orderOf(x))
+	if x.Response.LastRead > x.Response.Last { // the rest of its TLS record, which other bytes share
+		w.to(x.Response.LastRead+l.toReceiver(), span{cause: timeline.HeadOfLine, detail: orderOf(x).behind(), packets: []int32{x.Response.LastPacket}, certainty: 0.9, dir: flow.Down})
+	}
 	if w.end < x.Response.End() { // it was acknowledged, and not captured
 		w.to(x.Response.Last-l.toReceiver(), span{cause: timeline.Unknown, packets: []int32{x.Response.LastPacket}, certainty: 1, dir: flow.Down})
 	}

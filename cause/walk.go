@@ -181,7 +181,9 @@ func (w *walk) among(l *lane, pieces []piece) []piece {
 		w.to(pieces[last].step.image-l.oneWay(), span{cause: timeline.Server, packets: []int32{pieces[last].step.packet}, certainty: 0.7, dir: l.dir})
 		pieces = pieces[last:]
 	}
-	w.to(w.at+l.oneWay(), span{cause: timeline.Propagation, packets: []int32{pieces[0].step.packet}, certainty: 0.8, dir: l.dir})
+	if l.dir == flow.Down { // a request is on its way at its end
+		w.to(w.at+l.oneWay(), span{cause: timeline.Propagation, packets: []int32{pieces[0].step.packet}, certainty: 0.8, dir: l.dir})
+	}
 	w.begun = true
 	return pieces
 }

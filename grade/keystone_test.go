@@ -287,32 +287,28 @@ type moment struct {
 
 // momentsOf are what a client's timeline says of an exchange.
 func momentsOf(e *timeline.Exchange) []moment {
-	begins, first := e.Duration, e.Duration
+	begins := e.Duration
 	for _, s := range e.Spans {
 		if s.Phase != timeline.Queue {
 			begins = min(begins, s.Start)
 		}
-		if s.Phase == timeline.Receive {
-			first = min(first, s.Start)
-		}
 	}
 	return []moment{
-		{"beginning", begins}, {"first byte", first}, {"end", e.Duration},
+		{"beginning", begins}, {"first byte", startOf(e, timeline.Receive)}, {"end", e.Duration},
 		{"connecting", within(e, timeline.Connect, 0)}, {"TLS", within(e, timeline.TLS, 0)},
+		{"sent", startOf(e, timeline.Wait)},
 	}
 }
 
-// shownMoments are the same of what packets show from a time on. What the timeline does
-// not say is known from the messages: when their bytes could be read.
+// shownMoments are the same of what packets show from a time on.
 func shownMoments(start, from time.Time, x *cause.Explained) []moment {
 	e := x.Timeline
 	begins, cut := e.Start.Sub(start), from.Sub(e.Start)
-	since := func(at int64) time.Duration { return time.Duration(at - start.UnixNano()) }
 	return []moment{
 		{"beginning", begins + cut},
-		{"first byte", since(x.Source.Response.FirstRead)},
-		{"end", max(begins+e.Duration, since(x.Source.Response.LastRead))},
+		{"first byte", begins + startOf(e, timeline.Receive)}, {"end", begins + e.Duration},
 		{"connecting", within(e, timeline.Connect, cut)}, {"TLS", within(e, timeline.TLS, cut)},
+		{"sent", begins + startOf(e, timeline.Wait)},
 	}
 }
 
@@ -325,4 +321,14 @@ func within(e *timeline.Exchange, p timeline.Phase, from time.Duration) time.Dur
 		}
 	}
 	return sum
+}
+
+// startOf is when a timeline first enters a phase; its end, if it does not.
+func startOf(e *timeline.Exchange, p timeline.Phase) time.Duration {
+	for _, s := range e.Spans {
+		if s.Phase == p {
+			return s.Start
+		}
+	}
+	return e.Duration
 }
