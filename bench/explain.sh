@@ -86,5 +86,5 @@ memory "  one response" -clients 1 -exchanges 1 -least $((gib << 30)) -most $((g
 memory "  300 connections, 1 to 30 MB" -clients 300 -exchanges 3 -least 1000000 -most 30000000
 memory "  1,000 at once, one of 10 kB on each" -clients 1000 -exchanges 1 -least 10000 -most 10000
 echo
-echo "$rounds rounds, medians; load $(cut -d' ' -f1 /proc/loadavg), $(nproc) CPUs, $(tshark --version 2>/dev/null | sed -n '1s| (.*||p'), Linux $(uname -r), $SECONDS s"
+echo "$rounds rounds, medians; load $(cut -d' ' -f1 /proc/loadavg), $(nproc) CPUs, $(tshark --version 2>/dev/null | sed -n '1s| (Git.*||p'), Linux $(uname -r), $SECONDS s"
 if [ ${#missed[@]} = 0 ]; then echo "every bar was met"; else printf 'missed  %s\n' "${missed[@]}"; fi
