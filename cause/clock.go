@@ -6,7 +6,6 @@ import "github.com/lingerhttp/linger/flow"
 // capture is at the receiver: they say when a segment left, to a millisecond.
 type tsClock struct {
 	known  bool
-	off    bool  // it does not count milliseconds
 	first  int64 // when the first was seen
 	firstV uint32
 	offset int64 // the smallest difference seen: arrival less the clock, in nanoseconds
@@ -21,7 +20,7 @@ const (
 // bounds says between when and when a segment would have arrived without a queue. It
 // is (arrived, arrived) where its clock does not tell.
 func (c *tsClock) bounds(s *flow.Segment, arrived int64) (early, late int64) {
-	if s.NoTS || c.off {
+	if s.NoTS {
 		return arrived, arrived
 	}
 	if !c.known {
@@ -29,14 +28,21 @@ func (c *tsClock) bounds(s *flow.Segment, arrived int64) (early, late int64) {
 		c.offset, c.at = arrived, arrived
 	}
 	ticks := int64(int32(s.TSval-c.firstV)) * grain
-	if since := arrived - c.first; since > 500e6 && (ticks < since-since/2-200e6 || ticks > since+since/2) {
-		c.off = true
+	if otherUnit(arrived-c.first, ticks) {
 		return arrived, arrived
 	}
 	c.offset = min(c.offset+(arrived-c.at)/drift, arrived-ticks)
 	c.at = arrived
 	early = c.offset + ticks
 	return min(early, arrived), min(early+grain, arrived)
+}
+
+// otherUnit says whether a clock seems to count something else than milliseconds, as
+// kernels did that counted 100 or 250 ticks a second: in the time since its first stamp,
+// which is ticks by the clock, both in nanoseconds. What is too slow may as well be a
+// queue that fills: then the clock catches up later, and is one of milliseconds again.
+func otherUnit(since, ticks int64) bool {
+	return since > 2e9 && ticks < since/3 || since > 500e6 && ticks > since+since/2
 }
 
 // calibrate tells the clock of a lane's sender when a segment would have arrived
