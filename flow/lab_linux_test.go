@@ -209,8 +209,8 @@ func through(t *testing.T, all []*packet.Packet) *heard {
 	for _, p := range all {
 		table.Add(p)
 	}
-	if table.Len() != 1 {
-		t.Fatalf("%d connections", table.Len())
+	if len(table.conns) != 1 {
+		t.Fatalf("%d connections", len(table.conns))
 	}
 	table.Close()
 	return h

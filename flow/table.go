@@ -56,9 +56,6 @@ func place(ports uint16) uint16 { return ports & 511 }
 // NewTable returns a table without connections.
 func NewTable(c Config) *Table { return &Table{config: c, conns: make(map[tuple]*Conn)} }
 
-// Len is how many connections are kept in mind.
-func (t *Table) Len() int { return len(t.conns) }
-
 // Add takes in the capture's next packet, which must be of TCP.
 func (t *Table) Add(p *packet.Packet) {
 	// One packet with an absurd time must not be the end of all connections.
