@@ -29,6 +29,7 @@ func (c *conn) explain(x *exchange.Exchange) *Explained {
 	c.request(w, up, x)
 	w.phase = timeline.Wait
 	c.response(w, down, x)
+	c.shut(w, x)
 	c.phases(w, x)
 	return &Explained{Timeline: c.timeline(x, w), Source: x, Savings: c.savings(x, w)}
 }

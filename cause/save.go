@@ -197,7 +197,7 @@ func limitedBy(s *span, c timeline.Cause) bool {
 	if s.cause == timeline.DelayedACK {
 		return s.detail == delayOf(c)
 	}
-	return s.cause == c
+	return s.cause == c && s.detail != streamWindow
 }
 
 func part(s *span, share float64) int64 { return int64(float64(s.end-s.start) * share) }

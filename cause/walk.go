@@ -32,6 +32,7 @@ const (
 	behindHole
 	closedWindow
 	smallWindow
+	streamWindow // of HTTP/2
 	ofNagle      // an ACK held while Nagle's algorithm waited for it
 	ofWindow     // … while a window did
 	ofCongestion // … while the congestion window did

@@ -45,6 +45,9 @@ func (s *span) sentence() string {
 	case timeline.Congestion:
 		return sender + " waited for an ACK: losses had shrunk its congestion window"
 	case timeline.ReceiveWindow:
+		if s.detail == streamWindow {
+			return sender + " waited for " + receiver + " to open a window of HTTP/2"
+		}
 		return sender + " waited for an ACK: the window that " + receiver + " offers is too small for the path"
 	case timeline.Nagle:
 		return sender + " held a small segment until an earlier one was acknowledged: Nagle's algorithm"

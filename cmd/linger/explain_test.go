@@ -27,7 +27,7 @@ import (
 	"github.com/lingerhttp/linger/timeline"
 )
 
-const explainMS = time.Millisecond
+const beat = time.Millisecond
 
 // captures are those that scripts ask for by their names.
 var captures = map[string]func() []byte{
@@ -53,8 +53,8 @@ var captures = map[string]func() []byte{
 	"ssh": func() []byte {
 		c := packets.NewCapture()
 		conn := c.Conn("10.0.0.1:40000", "10.0.0.2:22")
-		conn.Open(0, 20*explainMS)
-		conn.Send(packets.Server, 40*explainMS, "SSH-2.0-OpenSSH_9.9\r\n")
+		conn.Open(0, 20*beat)
+		conn.Send(packets.Server, 40*beat, "SSH-2.0-OpenSSH_9.9\r\n")
 		return c.Pcap()
 	},
 	"empty": func() []byte { return packets.NewCapture().Pcap() },
@@ -83,33 +83,33 @@ func twoExchanges() *packets.Capture {
 	c := packets.NewCapture()
 	conn := c.Conn("198.18.0.1:4711", "198.19.1.1:80")
 	conn.Timestamps = true
-	conn.Open(0, 20*explainMS)
-	conn.Send(packets.Client, 20*explainMS, "GET /first HTTP/1.1\r\nHost: origin\r\n\r\n")
-	conn.ACK(packets.Server, 40*explainMS)
-	conn.Send(packets.Server, 45*explainMS, fmt.Sprintf(okHead, 1000)+strings.Repeat("x", 1000))
-	conn.ACK(packets.Client, 45*explainMS)
-	conn.Send(packets.Client, 100*explainMS, "GET /second HTTP/1.1\r\nHost: origin\r\n\r\n")
-	conn.ACK(packets.Server, 120*explainMS)
-	conn.Send(packets.Server, 420*explainMS, fmt.Sprintf(okHead, 500)+strings.Repeat("y", 500))
-	conn.ACK(packets.Client, 420*explainMS)
-	conn.FIN(packets.Client, 430*explainMS)
-	conn.FIN(packets.Server, 450*explainMS)
-	conn.ACK(packets.Client, 450*explainMS)
+	conn.Open(0, 20*beat)
+	conn.Send(packets.Client, 20*beat, "GET /first HTTP/1.1\r\nHost: origin\r\n\r\n")
+	conn.ACK(packets.Server, 40*beat)
+	conn.Send(packets.Server, 45*beat, fmt.Sprintf(okHead, 1000)+strings.Repeat("x", 1000))
+	conn.ACK(packets.Client, 45*beat)
+	conn.Send(packets.Client, 100*beat, "GET /second HTTP/1.1\r\nHost: origin\r\n\r\n")
+	conn.ACK(packets.Server, 120*beat)
+	conn.Send(packets.Server, 420*beat, fmt.Sprintf(okHead, 500)+strings.Repeat("y", 500))
+	conn.ACK(packets.Client, 420*beat)
+	conn.FIN(packets.Client, 430*beat)
+	conn.FIN(packets.Server, 450*beat)
+	conn.ACK(packets.Client, 450*beat)
 	return c
 }
 
 func manyExchanges(n int) *packets.Capture {
 	c := packets.NewCapture()
 	conn := c.Conn("198.18.0.1:4711", "198.19.1.1:80")
-	conn.Open(0, 20*explainMS)
-	at := 20 * explainMS
+	conn.Open(0, 20*beat)
+	at := 20 * beat
 	for i := range n {
 		conn.Send(packets.Client, at, fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: origin\r\n\r\n", i+1))
-		conn.ACK(packets.Server, at+20*explainMS)
-		at += time.Duration(21+i) * explainMS
+		conn.ACK(packets.Server, at+20*beat)
+		at += time.Duration(21+i) * beat
 		conn.Send(packets.Server, at, fmt.Sprintf(okHead, 5)+"hello")
 		conn.ACK(packets.Client, at)
-		at += 3 * explainMS
+		at += 3 * beat
 	}
 	return c
 }
@@ -382,15 +382,15 @@ func connections(c *packets.Capture) (all []*flow.Conn) {
 func TestPictureOf(t *testing.T) {
 	c := packets.NewCapture()
 	conn := c.Conn("198.18.0.1:4711", "198.19.1.1:80")
-	conn.Open(0, 20*explainMS)
-	conn.Send(packets.Client, 20*explainMS, "GET / HTTP/1.1\r\n\r\n")
-	conn.Server(40*explainMS, packets.Segment{Seq: 0, Ack: 18, Window: 500, Len: 1460})
-	conn.Server(41*explainMS, packets.Segment{Seq: 2920, Ack: 18, Window: 500, Len: 1460})
-	conn.ACK(packets.Client, 41*explainMS)
-	conn.Server(90*explainMS, packets.Segment{Seq: 1460, Ack: 18, Window: 500, Len: 1460})
-	conn.Client(90*explainMS, packets.Segment{Seq: 18, Ack: 4380, Window: 502})
-	e := exchangeOf(1, 70*explainMS, timeline.Loss).Timeline
-	e.Start = packets.Start.Add(20 * explainMS)
+	conn.Open(0, 20*beat)
+	conn.Send(packets.Client, 20*beat, "GET / HTTP/1.1\r\n\r\n")
+	conn.Server(40*beat, packets.Segment{Seq: 0, Ack: 18, Window: 500, Len: 1460})
+	conn.Server(41*beat, packets.Segment{Seq: 2920, Ack: 18, Window: 500, Len: 1460})
+	conn.ACK(packets.Client, 41*beat)
+	conn.Server(90*beat, packets.Segment{Seq: 1460, Ack: 18, Window: 500, Len: 1460})
+	conn.Client(90*beat, packets.Segment{Seq: 18, Ack: 4380, Window: 502})
+	e := exchangeOf(1, 70*beat, timeline.Loss).Timeline
+	e.Start = packets.Start.Add(20 * beat)
 	p := pictures{}
 	e.Conn.Number = 1
 	p.add(e)
@@ -402,7 +402,7 @@ func TestPictureOf(t *testing.T) {
 		t.Fatalf("%d pictures, %d undrawn", len(all), undrawn)
 	}
 	got := all[0]
-	if got.Sender != "server" || got.Top != 4380 || got.From != 0 || got.To < 90*explainMS || got.To > 95*explainMS {
+	if got.Sender != "server" || got.Top != 4380 || got.From != 0 || got.To < 90*beat || got.To > 95*beat {
 		t.Errorf("%s sent %d from %v to %v", got.Sender, got.Top, got.From, got.To)
 	}
 	if len(got.Data) != 2 || len(got.Again) != 1 || got.Again[0].From != 1460 || got.Again[0].Label == "" {
@@ -411,16 +411,16 @@ func TestPictureOf(t *testing.T) {
 	if n := len(got.ACKs); n == 0 || got.ACKs[n-1].Offset != 4380 || len(got.Other) != 1 {
 		t.Errorf("ACKs %+v, other %+v", got.ACKs, got.Other)
 	}
-	if len(got.Bands) != 1 || got.Bands[0].Cause != timeline.Loss || got.Bands[0].From != 20*explainMS {
+	if len(got.Bands) != 1 || got.Bands[0].Cause != timeline.Loss || got.Bands[0].From != 20*beat {
 		t.Errorf("bands %+v", got.Bands)
 	}
 }
 
 // Where exchanges overlap, the earlier has the time.
 func TestBandsDoNotOverlap(t *testing.T) {
-	a, b := exchangeOf(1, 1500*explainMS, timeline.Server).Timeline, exchangeOf(2, 900*explainMS, timeline.HeadOfLine).Timeline
+	a, b := exchangeOf(1, 1500*beat, timeline.Server).Timeline, exchangeOf(2, 900*beat, timeline.HeadOfLine).Timeline
 	all := bandsOf([]*timeline.Exchange{b, a})
-	if len(all) != 2 || all[0].Exchange != 1 || all[1].From != all[0].To || all[1].To-all[1].From != 400*explainMS {
+	if len(all) != 2 || all[0].Exchange != 1 || all[1].From != all[0].To || all[1].To-all[1].From != 400*beat {
 		t.Errorf("%+v", all)
 	}
 }
