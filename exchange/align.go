@@ -55,7 +55,7 @@ func newAlignment(requests, responses []*part, t tail) *alignment {
 		before:       make([]float32, (n+1)*(m+1)),
 		behind:       make([]float32, (n+1)*(m+1)),
 	}
-	size := averageSize(responses)
+	size := averageSize(responses, 4096)
 	for j, p := range responses {
 		a.skipRequest[j] = p.before.cost(p, size)
 	}
@@ -66,8 +66,9 @@ func newAlignment(requests, responses []*part, t tail) *alignment {
 	case t.lost:
 		a.skipRequest[m] = costPerhaps
 	}
+	size = averageSize(requests, 500)
 	for i, p := range requests {
-		a.skipResponse[i] = p.before.cost(p, 500)
+		a.skipResponse[i] = p.before.cost(p, size)
 	}
 	a.skipResponse[n] = costNever
 	if t.more {
@@ -81,19 +82,22 @@ func newAlignment(requests, responses []*part, t tail) *alignment {
 	return a
 }
 
-// averageSize is that of the responses that are complete.
-func averageSize(responses []*part) int64 {
+// averageSize is that of the messages that are complete, or what is usual if none is.
+func averageSize(messages []*part, usual int64) int64 {
 	sum, n := int64(0), int64(0)
-	for _, p := range responses {
+	for _, p := range messages {
 		if p.Complete && len(p.Ranges) > 0 {
 			sum, n = sum+p.Head+p.Body, n+1
 		}
 	}
 	if n == 0 {
-		return 4096
+		return usual
 	}
-	return max(sum/n, 100)
+	return max(sum/n, leastSize)
 }
+
+// leastSize is that of the smallest message: "GET / HTTP/1.0" and two line ends.
+const leastSize = 18
 
 // cost is that of each message that is to be hidden in the gap, if messages take so
 // many bytes.
@@ -105,7 +109,7 @@ func (g gap) cost(behind *part, size int64) float32 {
 		return costPerhaps
 	}
 	switch n := behind.Start() - g.from; {
-	case n < 100:
+	case n < min(100, size*3/4):
 		return costNever / 2
 	case n < size:
 		return 3 * costPerhaps

@@ -88,7 +88,8 @@ func likeness(requests []*part, i int, r *part, depth int) float32 {
 
 // likeTime holds a pair against cause and effect. A response begins when its request
 // has arrived, and behind all that the client had when it sent that. And who never had
-// more requests under way than depth will hardly have begun to.
+// more requests under way than depth will hardly have begun to. If that is one, each
+// side has all of the other's when it begins: their ACKs say so.
 func likeTime(requests []*part, i int, r *part, depth int) float32 {
 	const never = -50
 	q := requests[i]
@@ -101,6 +102,14 @@ func likeTime(requests []*part, i int, r *part, depth int) float32 {
 		return never
 	}
 	like := float32(0)
+	if depth <= 1 && q.seen() && r.seen() {
+		if q.acked == r.Start() {
+			like += 2
+		}
+		if q.Complete && r.acked == q.End() {
+			like += 2
+		}
+	}
 	if i+depth < len(requests) {
 		if next := requests[i+depth]; next.seen() && r.seen() && next.First < r.First && !(next.acked > r.Start()) {
 			like -= 2

@@ -1,6 +1,9 @@
 package exchange
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // A pairing is which response answers which request. Responses come in the order of
 // the requests: "A server MAY process a sequence of pipelined requests in parallel
@@ -41,10 +44,14 @@ func (p *pairing) serial() bool { return p.depth <= 1 }
 
 // requestBegins says that a request has begun.
 func (r *http1Reader) requestBegins(p *part) {
-	r.learnDepth(p)
-	if r.unsure && r.serial() {
-		r.settle(len(r.loose), true)
-		r.unsure = false
+	unseen := p.acked > r.halves[1].last.to
+	r.learnDepth(p, unseen)
+	waits := unseen && len(r.open) > r.answered // for a response behind a hole, which is still to be told of
+	if r.unsure && r.serial() && !waits {
+		later := r.later(p)
+		r.settle(len(r.loose), len(later) == 0)
+		r.unsure = len(later) > 0
+		r.loose = append(r.loose, later...)
 	}
 	p.placed = true
 	r.open = append(r.open, &pair{q: p})
@@ -53,11 +60,25 @@ func (r *http1Reader) requestBegins(p *part) {
 	}
 }
 
+// later takes those of the loose responses out that were sent when the server had a
+// request already: they are to others behind a hole, which are still to be told of.
+func (r *http1Reader) later(p *part) []*part {
+	n := slices.IndexFunc(r.loose, func(l *part) bool { return l.acked > p.Start() })
+	if n < 0 {
+		return nil
+	}
+	later := slices.Clone(r.loose[n:])
+	r.loose = r.loose[:n]
+	return later
+}
+
 // learnDepth sees how many requests are under way. Bytes that the client had and the
 // capture has not seen may have been the responses to all.
-func (r *http1Reader) learnDepth(p *part) {
-	last := r.halves[1].last.to
-	unseen := p.acked > last
+func (r *http1Reader) learnDepth(p *part, unseen bool) {
+	had := p.acked // of the server's bytes
+	if had < 0 {
+		had = r.halves[1].last.to
+	}
 	n := len(r.open) - r.answered
 	if r.answered > 0 && !r.open[r.answered-1].over() {
 		n++
@@ -66,10 +87,10 @@ func (r *http1Reader) learnDepth(p *part) {
 	case unseen || !p.seen():
 	case !r.unsure:
 		r.depth = max(r.depth, n+1)
-	case r.asked == last && n > 0:
+	case r.asked == had && n > 0:
 		r.depth = max(r.depth, 2)
 	}
-	r.asked = max(last, p.acked)
+	r.asked = had
 }
 
 // maxPending is how many requests may wait for their responses.
@@ -125,6 +146,9 @@ func (r *http1Reader) mayChange(p *part) bool {
 // that is, the response stays loose.
 func (r *http1Reader) assign(p *part) {
 	p.placed = true
+	if r.answered == len(r.open) && p.acked > r.halves[0].last.to {
+		r.unsure = true // its request stands behind a hole, and is still to be told of
+	}
 	switch {
 	case r.unsure:
 		r.loose = append(r.loose, p)

@@ -16,14 +16,23 @@ const (
 // other side was captured, that could tell whether the hole's bytes arrived.
 const lateTime = 30e9
 
-// joined is how long a piece may become by joining others to it.
-const joined = 64 << 10
+// joined is how long a piece may become by joining others to it, and joinedTime how
+// much later than its first bytes the others may have come, in nanoseconds: their own
+// times are forgotten.
+const (
+	joined     = 64 << 10
+	joinedTime = 1e6
+)
 
 // A piece is bytes behind a hole, of one segment or of several. b is shorter than the
 // piece if it was snapped, or if nobody wants it.
 type piece struct {
 	from, to int64
 	b        []byte
+
+	came   int64 // when its first bytes were captured, with which packet
+	packet int32
+	pushed bool // its last segment ended a write
 
 	// When the hole in front of it was first seen, by a segment with this timestamp.
 	at    int64
@@ -95,7 +104,7 @@ func (h *held) insert(st *stream, i int, l piece) int {
 	if i > 0 {
 		if before := &st.late[i-1]; before.joins(&l) {
 			before.b = append(before.b, l.b...)
-			before.to = l.to
+			before.to, before.pushed = l.to, l.pushed
 			return i
 		}
 	}
@@ -106,9 +115,13 @@ func (h *held) insert(st *stream, i int, l piece) int {
 	return i + 1
 }
 
-// joins says whether another piece may be joined to this one.
+// joins says whether another piece may be joined to this one. What follows a write may
+// be the next message, whose time counts.
 func (l *piece) joins(next *piece) bool {
 	if l.to != next.from || l.b == nil != (next.b == nil) {
+		return false
+	}
+	if l.pushed || next.came < l.came || next.came-l.came > joinedTime {
 		return false
 	}
 	return l.b == nil || int64(len(l.b)) == l.to-l.from && len(l.b)+len(next.b) <= joined

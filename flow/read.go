@@ -86,7 +86,8 @@ func (st *stream) start(seg *Segment, begun bool) {
 // behind takes in bytes behind a hole.
 func (c *Conn) behind(p *packet.Packet, d Dir, seg *Segment) {
 	st := &c.ends[d].stream
-	l := piece{from: seg.Seq, to: seg.End(), b: p.Bytes(), at: seg.At, tsval: seg.TSval, noTS: seg.NoTS}
+	l := piece{from: seg.Seq, to: seg.End(), b: p.Bytes(), at: seg.At, tsval: seg.TSval, noTS: seg.NoTS,
+		came: seg.At, packet: seg.Packet, pushed: seg.Flags&packet.PSH != 0}
 	if c.sink == nil {
 		l.b = nil
 	}
@@ -98,7 +99,7 @@ func (c *Conn) behind(p *packet.Packet, d Dir, seg *Segment) {
 	}
 }
 
-// drain delivers what stands at the edge now.
+// drain delivers what stands at the edge now, and could not be read before.
 func (c *Conn) drain(d Dir, at int64, number int32) {
 	st := &c.ends[d].stream
 	for len(st.late) > 0 && st.late[0].from <= st.edge {
@@ -106,6 +107,16 @@ func (c *Conn) drain(d Dir, at int64, number int32) {
 		c.deliver(d, l, at, number)
 	}
 	c.finish1(d, at)
+}
+
+// drainRead delivers what stands at the edge, and could be read when it came: only the
+// capture has the hole in front of it.
+func (c *Conn) drainRead(d Dir) {
+	st := &c.ends[d].stream
+	for len(st.late) > 0 && st.late[0].from <= st.edge {
+		l := c.held.first(st)
+		c.deliver(d, l, l.came, l.packet)
+	}
 }
 
 // deliver hands over what of a piece lies at the edge.
@@ -129,6 +140,25 @@ func (c *Conn) deliver(d Dir, l piece, at int64, number int32) {
 
 // give gives up the bytes before an offset: they are not in the capture.
 func (c *Conn) give(d Dir, to int64, at int64, number int32) {
+	c.miss(d, to, at, number)
+	c.drain(d, at, number)
+}
+
+// giveArrived is give for bytes that the receiver has. They came before those behind
+// them, which it could read at once: only the capture has the hole.
+func (c *Conn) giveArrived(d Dir, to int64, at int64, number int32) {
+	st := &c.ends[d].stream
+	if len(st.late) > 0 && st.late[0].from <= to && st.late[0].came < at {
+		c.miss(d, to, st.late[0].came, st.late[0].packet)
+	} else {
+		c.miss(d, to, at, number)
+	}
+	c.drainRead(d)
+	c.finish1(d, at)
+}
+
+// miss passes over the bytes before an offset.
+func (c *Conn) miss(d Dir, to int64, at int64, number int32) {
 	st := &c.ends[d].stream
 	if n := to - st.edge; n > 0 {
 		from := st.edge
@@ -138,7 +168,6 @@ func (c *Conn) give(d Dir, to int64, at int64, number int32) {
 			c.sink.Missing(d, from, n, at, number)
 		}
 	}
-	c.drain(d, at, number)
 }
 
 // holeEnd is where the hole in front ends, if something behind it was seen.
@@ -184,7 +213,11 @@ func (c *Conn) settle(d Dir, now *Segment) {
 func (c *Conn) giveShown(d Dir, to int64) {
 	a := &c.ends[d].stream.acked
 	at, upTo, number := a.shown, a.shownTo, a.shownPacket
-	c.give(d, to, at, number)
+	if a.to >= to {
+		c.giveArrived(d, to, at, number)
+	} else {
+		c.give(d, to, at, number)
+	}
 	next, ok := c.holeEnd(d)
 	switch {
 	case !ok || a.to < next:

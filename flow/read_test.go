@@ -36,7 +36,7 @@ func TestReading(t *testing.T) {
 			c.Server(42*ms, text(1, "bcdefghi")) // around both
 			c.Server(43*ms, text(3, "defg"))
 			c.Server(44*ms, text(0, "ab"))
-		}, []string{"down 0+2 @44ms #8", "down 2+4 @44ms #8", "down 6+3 @44ms #8"}, 0},
+		}, []string{"down 0+2 @44ms #8", "down 2+2 @44ms #8", "down 4+2 @44ms #8", "down 6+3 @44ms #8"}, 0},
 		"the hole is filled in pieces": {func(_ *packets.Capture, c *packets.Conn) {
 			c.Server(40*ms, text(4, "ef"))
 			c.Server(41*ms, text(0, "ab"))
@@ -47,7 +47,13 @@ func TestReading(t *testing.T) {
 			c.Server(41*ms, text(6, "three"))
 			c.Client(42*ms, packets.Segment{Ack: 11})
 			c.Client(60*ms, packets.Segment{Ack: 11, Data: []byte("GET")})
-		}, []string{"down 0+3 @40ms #4", "up 0+3 @60ms #7", "down missing 3+3 @42ms #6", "down 6+5 @42ms #6"}, 3},
+		}, []string{"down 0+3 @40ms #4", "up 0+3 @60ms #7", "down missing 3+3 @41ms #5", "down 6+5 @41ms #5"}, 3},
+		"behind a hole of the capture, each when it came": {func(_ *packets.Capture, c *packets.Conn) {
+			c.Server(40*ms, text(3, "two"))
+			c.Server(42*ms, text(6, "three"))
+			c.Client(43*ms, packets.Segment{Ack: 11})
+			c.Client(60*ms, packets.Segment{Ack: 11})
+		}, []string{"down missing 0+3 @40ms #4", "down 3+3 @40ms #4", "down 6+5 @42ms #5"}, 3},
 		"several holes of the capture": {func(_ *packets.Capture, c *packets.Conn) {
 			c.Server(41*ms, text(3, "two"))
 			c.Server(42*ms, text(9, "four"))
@@ -55,7 +61,7 @@ func TestReading(t *testing.T) {
 			c.Client(45*ms, packets.Segment{Ack: 13})
 			c.Client(60*ms, packets.Segment{Ack: 13})
 		}, []string{
-			"down missing 0+3 @43ms #6", "down 3+3 @43ms #6", "down missing 6+3 @45ms #7", "down 9+4 @45ms #7",
+			"down missing 0+3 @41ms #4", "down 3+3 @41ms #4", "down missing 6+3 @42ms #5", "down 9+4 @42ms #5",
 		}, 6},
 		"a hole of the capture before FIN": {func(_ *packets.Capture, c *packets.Conn) {
 			c.Server(40*ms, text(0, "one"))
