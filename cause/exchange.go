@@ -301,7 +301,7 @@ func (c *conn) timeline(x *exchange.Exchange, w *walk) *timeline.Exchange {
 	for _, s := range w.spans {
 		t := timeline.Span{
 			Phase: s.phase, Cause: s.cause, Start: time.Duration(s.start - start), End: time.Duration(s.end - start),
-			Note: c.note(&s), Certainty: float64(s.certainty),
+			Note: c.note(&s), Certainty: math.Round(float64(s.certainty)*1000) / 1000,
 		}
 		shown := evidence(s.packets...)
 		if len(shown) == 0 {

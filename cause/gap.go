@@ -50,6 +50,7 @@ type situation struct {
 	flight        int64  // the most that was under way at once
 	grown         bool   // flight grew in the last rounds, or has had no chance to
 	lost          bool   // the connection has lost something in this direction
+	deaf          bool   // the capture has no packet of the receiver: nobody knows what the sender waited for
 	widest        int64  // the largest window ever offered
 }
 
@@ -65,7 +66,7 @@ func (l *lane) situation(st *step, s *flow.Segment) situation {
 		waited: st.image - l.prevImage, first: l.prevImage == 0, pushed: l.prevPushed, small: l.prevSmall, regular: l.evenly(st.image - l.prevImage),
 		released: released, epsilon: epsilon, ack: release,
 		before: sender{una: l.una, edge: l.edge}, after: sender{una: l.una, edge: l.edge}, next: l.next, outstanding: l.small,
-		flight: l.flight, lost: l.lost, widest: l.widest,
+		flight: l.flight, lost: l.lost, widest: l.widest, deaf: l.conn.Sides[l.dir.Other()].Packets == 0,
 		grown: l.noGrowth <= 2*l.flight+2*int64(l.conn.SegmentSize(l.dir)),
 	}
 	if released {
@@ -89,6 +90,8 @@ func decide(s situation) gap {
 	case s.kind.Again() || s.missing && !s.released && s.waited > s.rtt:
 		g.cause, g.certainty = timeline.Loss, 0.95
 		g.release = 0
+	case s.deaf:
+		g.cause, g.certainty, g.release = timeline.Unknown, 1, 0
 	case s.kind == flow.Probe, s.windowShut():
 		g.cause, g.certainty = timeline.ReceiveWindow, 0.95
 		g.update = s.released && (s.ack.ack <= s.before.una || s.before.unread)

@@ -276,6 +276,16 @@ func (l *lane) initialWindow() int64 {
 // back, in nanoseconds: a retransmission timeout, at least (RFC 5681 §4.1).
 const restarts = 200e6
 
+// largerWindow is what a sender may begin with instead of a window, both in bytes. The
+// kernel counts segments, and not all are full: a little less than the usual window is
+// that.
+func largerWindow(initial, size int64) int64 {
+	if usual := usualWindow * size; initial <= usual*3/4 {
+		return usual
+	}
+	return largeWindow * size
+}
+
 // faster is the share of the waits for the congestion window that a larger initial
 // window would have saved of a message.
 func (l *lane) faster(m *exchange.Message) float64 {
@@ -285,10 +295,7 @@ func (l *lane) faster(m *exchange.Message) float64 {
 	g, size := &l.growth, int64(l.conn.SegmentSize(l.dir))
 	if g.initial == 0 {
 		g.initial = l.initialWindow()
-		g.larger = usualWindow * size
-		if g.initial >= g.larger {
-			g.larger = largeWindow * size
-		}
+		g.larger = largerWindow(g.initial, size)
 		g.was, g.would = g.initial, g.larger
 	}
 	if begin, ok := l.begins(m); ok && begin-g.last > restarts && g.last != 0 {

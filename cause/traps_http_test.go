@@ -108,7 +108,7 @@ func TestTrapOneDirection(t *testing.T) {
 				t.Errorf("%s, side %d only: nothing", place, only)
 			}
 			for _, x := range all {
-				if e := x.Timeline; e.Duration > 150*ms || costs(e, timeline.Loss, timeline.ReceiveWindow, timeline.Nagle, timeline.DelayedACK) > 0 {
+				if e := x.Timeline; e.Duration > 150*ms || costs(e, timeline.Loss, timeline.ReceiveWindow, timeline.Nagle, timeline.DelayedACK, timeline.Stall, timeline.SlowStart) > 0 {
 					t.Errorf("%s, side %d only: %s", place, only, brief(e))
 				}
 			}
