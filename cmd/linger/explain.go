@@ -165,12 +165,15 @@ func (f *explainFlags) secrets() ([]byte, error) {
 	return os.ReadFile(f.keylog)
 }
 
-// closeFile closes a file that may not have been asked for.
+// closeFile closes a file that may not have been asked for, or was closed already.
 func closeFile(f *os.File) error {
 	if f == nil {
 		return nil
 	}
-	return f.Close()
+	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // explain explains one capture. What it shows stands even where it fails.

@@ -31,6 +31,7 @@ type gathering struct {
 
 	twice, ambiguous int64 // packets that flow says so of
 	unseen           int64 // bytes that were acknowledged and not captured
+	oneSided         int64 // connections of which one side's packets are missing
 
 	interfaces interfaceChoice
 	first      int64 // time of the first packet and of the last
@@ -80,6 +81,9 @@ func (g *gathering) closed(c *flow.Conn) {
 	g.x.Connections++
 	for _, side := range c.Sides {
 		g.twice, g.ambiguous, g.unseen = g.twice+side.Twice, g.ambiguous+side.Ambiguous, g.unseen+side.Unseen
+	}
+	if up, down := &c.Sides[flow.Up], &c.Sides[flow.Down]; min(up.Packets, down.Packets) == 0 && up.Bytes+down.Bytes > 0 {
+		g.oneSided++
 	}
 	if g.flags.html != "" {
 		g.pictures.closed(c)
@@ -288,6 +292,9 @@ func (g *gathering) flaws() (all []string) {
 	}
 	if g.unseen > 0 {
 		all = append(all, fmt.Sprintf("%d bytes that were acknowledged are not in the capture: what passed there is unknown.", g.unseen))
+	}
+	if g.oneSided > 0 {
+		all = append(all, fmt.Sprintf("Of %s one side's packets alone are in the capture: what its sender waited for is unknown.", count(int(g.oneSided), "connection")))
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -30,7 +31,8 @@ func (e explainError) Hint() string  { return e.hint }
 const (
 	hintCapture = "tcpdump -i any -s 0 -w FILE tcp makes a capture; linger lab --pcap FILE does, too"
 	hintNoTCP   = "was the right interface captured, and did the filter let TCP through? " + hintCapture
-	hintNoHTTP  = "TLS can be told only where its handshake was captured, and --port N leaves other protocols out"
+	hintNoHTTP  = "none can be told whose heads were cut off (tcpdump -s 0 keeps them) or came before the capture, and of TLS none without its handshake"
+	hintURL     = "a URL begins with http:// or https://, and a host follows"
 )
 
 // read reads a capture to its end. Its error is that there is nothing to read; what
@@ -42,7 +44,7 @@ func (g *gathering) read(ctx context.Context, s *source) error {
 	}
 	in, err := openInput(ctx, s.path)
 	if err != nil {
-		return explainError{err, hintCapture}
+		return explainError{err, hintOpen(s.path, err)}
 	}
 	defer in.Close()
 	r, err := packet.NewReader(in)
@@ -124,6 +126,8 @@ func (g *gathering) packet(p *packet.Packet, r *packet.Reader) {
 func (g *gathering) verdict(name string) error {
 	f := g.flags
 	switch {
+	case g.x.Packets == 0 && g.client == nil:
+		return explainError{fmt.Errorf("%s: there are no packets in it", name), hintNoTCP}
 	case g.tcp == 0 && g.client == nil:
 		return explainError{fmt.Errorf("%s: there is no TCP in it", name), hintNoTCP}
 	case f.network != "" && !g.interfaces.met:
@@ -138,6 +142,17 @@ func (g *gathering) verdict(name string) error {
 		return explainError{fmt.Errorf("%s: exchange %d is not on a connection like %s", name, f.exchange, f.connection), ""}
 	}
 	return nil
+}
+
+// hintOpen is what helps where a file cannot be opened.
+func hintOpen(name string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return ""
+	case errors.Is(err, fs.ErrNotExist) && strings.Contains(name, ":"):
+		return hintURL
+	}
+	return hintCapture
 }
 
 // openInput opens a file, or standard input for "-".

@@ -57,7 +57,8 @@ var captures = map[string]func() []byte{
 		conn.Send(packets.Server, 40*beat, "SSH-2.0-OpenSSH_9.9\r\n")
 		return c.Pcap()
 	},
-	"empty": func() []byte { return packets.NewCapture().Pcap() },
+	"empty":   func() []byte { return packets.NewCapture().Pcap() },
+	"oneside": func() []byte { return onlyAnswers().Pcap() },
 }
 
 // makeCapture is the script command `capture NAME FILE`.
@@ -95,6 +96,16 @@ func twoExchanges() *packets.Capture {
 	conn.FIN(packets.Client, 430*beat)
 	conn.FIN(packets.Server, 450*beat)
 	conn.ACK(packets.Client, 450*beat)
+	return c
+}
+
+// onlyAnswers is a capture without the client's packets.
+func onlyAnswers() *packets.Capture {
+	c := packets.NewCapture()
+	conn := c.Conn("198.18.0.1:4711", "198.19.1.1:80")
+	for i, part := range []string{fmt.Sprintf(okHead, 10), "hello", "world"} {
+		conn.Send(packets.Server, time.Duration(i+1)*60*beat, part)
+	}
 	return c
 }
 
