@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -192,7 +193,11 @@ func (f *gradeFlags) print(e *env, g *graded, ends []grade.End) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(g)
 	}
-	printGraded(e.stdout, g, ends)
+	out := bufio.NewWriter(e.stdout)
+	printGraded(out, g, ends)
+	if err := out.Flush(); err != nil {
+		return err
+	}
 	if len(g.Failed) > 0 {
 		return errReported
 	}
