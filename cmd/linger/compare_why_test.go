@@ -16,11 +16,11 @@ type leg struct {
 }
 
 func madeUp(start int, legs ...leg) *timeline.Exchange {
-	e := &timeline.Exchange{Start: joinStart.Add(time.Duration(start) * explainMS)}
+	e := &timeline.Exchange{Start: joinStart.Add(time.Duration(start) * beat)}
 	at := e.Start
 	for _, l := range legs {
 		e.Enter(timeline.Wait, l.cause, at)
-		at = joinStart.Add(time.Duration(l.until) * explainMS)
+		at = joinStart.Add(time.Duration(l.until) * beat)
 	}
 	e.Finish(at, nil)
 	return e

@@ -18,8 +18,8 @@ func record(number, nth int, url string, d time.Duration) *timeline.Exchange {
 	e := &timeline.Exchange{Number: number, Nth: nth, Method: "GET", URL: url, Start: joinStart,
 		Conn: timeline.Conn{Number: 9, Local: netip.MustParseAddrPort("10.0.0.1:4711"), Remote: netip.MustParseAddrPort("10.0.0.2:80")}}
 	e.Enter(timeline.Queue, timeline.Queued, joinStart)
-	e.Enter(timeline.Send, timeline.Unknown, joinStart.Add(10*explainMS))
-	e.Enter(timeline.Wait, timeline.Unknown, joinStart.Add(12*explainMS))
+	e.Enter(timeline.Send, timeline.Unknown, joinStart.Add(10*beat))
+	e.Enter(timeline.Wait, timeline.Unknown, joinStart.Add(12*beat))
 	e.Finish(joinStart.Add(d), nil)
 	return e
 }
@@ -54,15 +54,15 @@ func TestJoined(t *testing.T) {
 		"all before":        {-20, -10, "queue 10ms, unknown 2ms, unknown 28ms"},
 		"all after":         {50, 60, "queue 10ms, unknown 2ms, unknown 28ms"},
 	} {
-		e := shown(1, "http://a/", time.Duration(tt.from)*explainMS, time.Duration(tt.to)*explainMS)
-		got := joined(record(7, 1, "http://a/", 40*explainMS), e.Timeline)
+		e := shown(1, "http://a/", time.Duration(tt.from)*beat, time.Duration(tt.to)*beat)
+		got := joined(record(7, 1, "http://a/", 40*beat), e.Timeline)
 		if causesOf(got) != tt.want {
 			t.Errorf("%s: %s, want %s", name, causesOf(got), tt.want)
 		}
 		if err := got.Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if got.Number != 7 || got.Conn.Number != 3 || got.Duration != 40*explainMS {
+		if got.Number != 7 || got.Conn.Number != 3 || got.Duration != 40*beat {
 			t.Errorf("%s: number %d, connection %d, %v", name, got.Number, got.Conn.Number, got.Duration)
 		}
 	}
@@ -70,8 +70,8 @@ func TestJoined(t *testing.T) {
 
 // Records are found by their place on the connection and by what was asked for.
 func TestClientSide(t *testing.T) {
-	a, b := record(1, 1, "http://a/?x", 40*explainMS), record(2, 2, "http://a/b#part", 40*explainMS)
-	again := record(3, 3, "http://a/b", 40*explainMS)
+	a, b := record(1, 1, "http://a/?x", 40*beat), record(2, 2, "http://a/b#part", 40*beat)
+	again := record(3, 3, "http://a/b", 40*beat)
 	c := newClientSide([]*timeline.Exchange{again, b, a})
 	for _, tt := range []struct {
 		nth  int
@@ -83,11 +83,11 @@ func TestClientSide(t *testing.T) {
 		{4, "http://a/b", b}, // a try before it was cut off and counted, too
 		{5, "http://a/none", nil},
 	} {
-		if got := c.of(shown(tt.nth, tt.url, 0, explainMS)); got != tt.want {
+		if got := c.of(shown(tt.nth, tt.url, 0, beat)); got != tt.want {
 			t.Errorf("%d %s: %+v", tt.nth, tt.url, got)
 		}
 	}
-	other := shown(1, "http://a/", 0, explainMS)
+	other := shown(1, "http://a/", 0, beat)
 	other.Timeline.Conn.Local = netip.MustParseAddrPort("10.0.0.1:4712")
 	if c.of(other) != nil || c.foreign != 1 || c.strange != 1 || len(c.left()) != 0 {
 		t.Errorf("%d foreign, %d strange, %d left", c.foreign, c.strange, len(c.left()))
@@ -95,8 +95,8 @@ func TestClientSide(t *testing.T) {
 }
 
 func TestWithTrip(t *testing.T) {
-	r := record(1, 1, "http://a/", 40*explainMS)
-	infos := map[ends]sockets.TCPInfo{endsOf(r.Conn): {MinRTT: 20 * explainMS}}
+	r := record(1, 1, "http://a/", 40*beat)
+	infos := map[ends]sockets.TCPInfo{endsOf(r.Conn): {MinRTT: 20 * beat}}
 	got := withTrip(r, infos)
 	if want := "queue 10ms, client 2ms, propagation 20ms, unknown 8ms"; causesOf(got) != want || got.Check() != nil {
 		t.Errorf("%s, want %s; %v", causesOf(got), want, got.Check())
@@ -111,8 +111,8 @@ func TestNumbers(t *testing.T) {
 	explain := func(f *explainFlags) (numbers []int, notes []string) {
 		g := newGathering(f, new(source))
 		for i, start := range []int{30, 10, 20, 0} { // ms, in the order of the ends
-			e := exchangeOf(1, explainMS, timeline.Server)
-			e.Timeline.Start = joinStart.Add(time.Duration(start) * explainMS)
+			e := exchangeOf(1, beat, timeline.Server)
+			e.Timeline.Start = joinStart.Add(time.Duration(start) * beat)
 			e.Timeline.Method = string(rune('A' + i))
 			g.add(e)
 		}
