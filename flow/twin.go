@@ -76,6 +76,8 @@ func (e *end) counts(seg *Segment) bool {
 // packets that have none.
 func (c *Conn) lookBack(seg *Segment, counts bool) int {
 	switch {
+	case seg.Flags&packet.RST != 0 && seg.ID == 0:
+		return 0 // a host without the connection sends one for each segment, all alike
 	case seg.Flags&(packet.SYN|packet.FIN|packet.RST) != 0:
 		return backACK
 	case seg.Len == 0 && (seg.ID == 0 || counts):

@@ -68,6 +68,11 @@ func TestTwins(t *testing.T) {
 			}
 			conn.Server(50*ms+time.Microsecond, stamped(packets.Segment{Len: 3 * mss}, 7, 1))
 		}, 1, 0, ""},
+		"RST for each segment that still comes": {v6, func(_ *packets.Capture, conn *packets.Conn) {
+			for i := range 3 {
+				conn.Server(50*ms+time.Duration(i)*100*time.Microsecond, packets.Segment{Flags: packet.RST})
+			}
+		}, 0, 0, ""},
 		"sent again with another cut": {v4, func(c *packets.Capture, conn *packets.Conn) {
 			for i := range 3 {
 				conn.Server(50*ms, data(i))
