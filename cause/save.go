@@ -50,8 +50,8 @@ func (c *conn) savings(x *exchange.Exchange, w *walk) []Saving {
 	var all []Saving
 	for r := range numRemedies {
 		sum, own := k.all(r, w.spans)
-		if r == MoreConnections {
-			sum = max(0, sum) // whom it costs more, others on the connection gain, and these cannot be seen from here
+		if r == MoreConnections && sum < k.opening {
+			sum = 0 // whom it costs more, others on the connection gain, and these cannot be seen from here
 		}
 		if sum != 0 && !(r == Multiplex && x.Stream != 0) {
 			all = append(all, Saving{Remedy: r, Time: time.Duration(sum), Own: time.Duration(own)})
@@ -106,7 +106,7 @@ func (k *cure) of(r Remedy, s *span) int64 {
 		return s.end - s.start
 	case r == FewerConnections && k.conn.pair.kept && k.beside >= many && opens(s):
 		return k.warm.saves(s)
-	case r == Multiplex && k.beside > 0 && opens(s) && k.conn.pair.conns[0] != k.conn.Conn:
+	case r == Multiplex && k.beside > 0 && opens(s) && k.conn.pair.ready(s.start):
 		return s.end - s.start
 	case r == Multiplex && limitedBy(s, timeline.ReceiveWindow):
 		return -int64(k.beside) * (s.end - s.start) // which all then share
@@ -348,6 +348,17 @@ func (k kept) saves(s *span) int64 {
 		return part(s, k.share)
 	}
 	return 0
+}
+
+// ready says whether a connection between the two hosts was open by a time, which an
+// exchange could have shared.
+func (p *pair) ready(at int64) bool {
+	for _, c := range p.conns {
+		if c.Opening.ACK != 0 && c.Opening.ACK <= at {
+			return true
+		}
+	}
+	return false
 }
 
 // mostEnds is how many connections of two hosts are kept in mind, and how many ends of
