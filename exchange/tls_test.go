@@ -440,7 +440,8 @@ func checkHTTPS(t *testing.T, told []*Exchange, n int, h2 bool) {
 	}
 }
 
-// checkInClear holds what is counted and when it could be read against the records.
+// checkInClear holds what is counted and when it could be read against the records. What
+// shares its record with others has its part of the record's bytes, rounded.
 func checkInClear(t *testing.T, e *Exchange) {
 	t.Helper()
 	for _, m := range []Message{e.Request, e.Response} {
@@ -448,7 +449,7 @@ func checkInClear(t *testing.T, e *Exchange) {
 		for _, r := range m.Ranges {
 			sealed += r.To - r.From
 		}
-		if m.Head <= 0 || m.Head+m.Body >= sealed || m.FirstRead < m.First || m.LastRead < m.Last {
+		if m.Head <= 0 || m.Head+m.Body > sealed || m.FirstRead < m.First || m.LastRead < m.Last {
 			t.Errorf("%s: %d bytes of head and %d of body in records of %d; came %d to %d, read %d to %d",
 				e.URL, m.Head, m.Body, sealed, m.First, m.Last, m.FirstRead, m.LastRead)
 		}
@@ -471,7 +472,7 @@ func checkGuessedHTTPS(t *testing.T, told []*Exchange, n int, h2 bool, opened []
 		if h2 || len(told) != n {
 			continue
 		}
-		if o := opened[i]; e.Request.Start() != o.Request.Start() || e.Response.End() != o.Response.End() || e.Response.Last != o.Response.Last {
+		if o := opened[i]; e.Request.Start() != o.Request.Start() || e.Response.End() != o.Response.End() || e.Response.Last != o.Response.Last && e.Response.Last != o.Response.LastRead {
 			t.Errorf("%+v\nis not\n%+v", e, o)
 		}
 	}

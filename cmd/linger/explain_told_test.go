@@ -53,7 +53,7 @@ func TestWithoutPackets(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := g.explanation(src.name)
-	if x.Exchanges != 42 || x.Connections != 6 || x.Packets != 0 || x.Time <= 0 || x.Begin.IsZero() {
+	if x.Exchanges != 42 || x.Connections < 1 || x.Connections > 6 || x.Packets != 0 || x.Time <= 0 || x.Begin.IsZero() {
 		t.Errorf("%d exchanges on %d connections, %d packets, %v from %v", x.Exchanges, x.Connections, x.Packets, x.Time, x.Begin)
 	}
 	for _, entry := range x.Entries {
