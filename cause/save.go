@@ -44,8 +44,8 @@ func (c *conn) savings(x *exchange.Exchange, w *walk) []Saving {
 		k.opening += max(0, t.End-t.Begin)
 	}
 	for d, m := range [2]*exchange.Message{&x.Request, &x.Response} {
-		k.faster[d] = c.lanes[d].faster(m)
 		k.wider[d] = c.lanes[d].wider(m, w.spans)
+		k.faster[d] = c.lanes[d].faster(m)
 	}
 	var all []Saving
 	for r := range numRemedies {
@@ -324,8 +324,8 @@ func (l *lane) wider(m *exchange.Message, spans []span) float64 {
 	if waited == 0 || len(m.Ranges) == 0 {
 		return 0
 	}
-	window := min(2*l.widest, l.growth.was) // Linux lets it grow to twice of what is used
-	would, _ := rounds(m.End()-m.Start(), max(window, l.growth.initial), l.rtt(), l.path.rate())
+	window := max(2*l.widest, l.growth.was) // Linux lets it grow to twice of what is used; before, it would have grown, too
+	would, _ := rounds(m.End()-m.Start(), window, l.rtt(), l.path.rate())
 	return max(0, 1-float64(would)/float64(waited))
 }
 
