@@ -102,7 +102,7 @@ func (k *cure) of(r Remedy, s *span) int64 {
 		return k.warm.saves(s)
 	case r == Nearer:
 		return nearer(s, k.rtt)
-	case r == FewerConnections && s.cause == timeline.Queueing && k.beside >= many:
+	case r == FewerConnections && k.beside >= many && (s.cause == timeline.Queueing || s.cause == timeline.Loss && s.detail != timeout):
 		return s.end - s.start
 	case r == FewerConnections && k.conn.pair.kept && k.beside >= many && opens(s):
 		return k.warm.saves(s)
@@ -117,17 +117,26 @@ func (k *cure) of(r Remedy, s *span) int64 {
 // behind is what a remedy saves of a time that was spent behind other bytes: of what
 // these waited for.
 func (k *cure) behind(r Remedy, s *span) int64 {
-	var sum, alone int64
+	var sum, idle, alone int64
 	spans := k.conn.unravel(s)
 	for i := range spans {
 		o := &spans[i]
 		sum += k.of(r, o)
-		if s.detail == behindPipeline && o.cause == timeline.Stall {
+		switch o.cause {
+		case timeline.Transfer, timeline.Queueing:
+			continue // the link goes on with these bytes, whatever they stand behind
+		case timeline.Stall:
 			alone += o.end - o.start // the server was at work on another's answer
 		}
+		idle += o.end - o.start
 	}
-	if r == MoreConnections || r == Multiplex {
+	switch {
+	case r == MoreConnections && s.detail == behindPipeline:
+		sum = idle
+	case r == Multiplex && s.detail == behindPipeline:
 		sum = alone
+	case r == MoreConnections || r == Multiplex:
+		sum = 0
 	}
 	return min(sum, s.end-s.start)
 }
