@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,31 +254,23 @@ func coder(t *testing.T, encoding string, w io.Writer) flushWriter {
 // is still under way: its second half is held back until the page said so.
 func TestLayoutKnownFromFirstBytes(t *testing.T) {
 	body := pngOf(t, 8, 9)
-	begun, sized := make(chan struct{}), make(chan struct{})
+	sized := make(chan struct{})
 	url, rt := serve(t, site{
 		"/": htmlSays(`<img src=a.png><img src=b.png width=3 height=4>`),
 		"/a.png": func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, body[:40])
 			http.NewResponseController(w).Flush()
-			<-begun
-			io.WriteString(w, body[40:50])
-			http.NewResponseController(w).Flush()
 			<-sized
-			io.WriteString(w, body[50:])
+			io.WriteString(w, body[40:])
 		},
 		"/b.png": func(_ http.ResponseWriter, r *http.Request) { <-sized },
 	})
-	var reads atomic.Int32
+	var once sync.Once
 	p := load(t, rt, url, Options{Progress: func(e Event) {
 		// The head of the image was read when the next read is about to begin;
 		// Received comes before, so the size is known from the second on.
 		if e.Kind == Received && strings.HasSuffix(e.Object.URL, "/a.png") {
-			switch reads.Add(1) {
-			case 1:
-				close(begun)
-			case 2:
-				close(sized)
-			}
+			once.Do(func() { close(sized) })
 		}
 	}})
 	a, b := object(t, p, "a.png"), object(t, p, "b.png")
