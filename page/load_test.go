@@ -251,7 +251,8 @@ func coder(t *testing.T, encoding string, w io.Writer) flushWriter {
 }
 
 // Layout is known once the size of the last image is, though the image itself
-// is still under way: its second half is held back until the page said so.
+// is still under way: its second half is held back until the page said that it has
+// the beginning, and the document.
 func TestLayoutKnownFromFirstBytes(t *testing.T) {
 	body := pngOf(t, 8, 9)
 	sized := make(chan struct{})
@@ -265,12 +266,16 @@ func TestLayoutKnownFromFirstBytes(t *testing.T) {
 		},
 		"/b.png": func(_ http.ResponseWriter, r *http.Request) { <-sized },
 	})
-	var once sync.Once
+	var seen sync.WaitGroup // the whole document, and the image's beginning
+	seen.Add(2)
+	go closeAfter(sized, &seen)
+	var document, image sync.Once
 	p := load(t, rt, url, Options{Progress: func(e Event) {
-		// The head of the image was read when the next read is about to begin;
-		// Received comes before, so the size is known from the second on.
-		if e.Kind == Received && strings.HasSuffix(e.Object.URL, "/a.png") {
-			once.Do(func() { close(sized) })
+		switch {
+		case e.Kind == Done && e.Object.Kind == Document:
+			document.Do(seen.Done)
+		case e.Kind == Received && strings.HasSuffix(e.Object.URL, "/a.png"):
+			image.Do(seen.Done)
 		}
 	}})
 	a, b := object(t, p, "a.png"), object(t, p, "b.png")
@@ -280,6 +285,11 @@ func TestLayoutKnownFromFirstBytes(t *testing.T) {
 	if p.Moments.LayoutKnown >= p.Moments.Complete {
 		t.Errorf("layout known at %v, complete at %v", p.Moments.LayoutKnown, p.Moments.Complete)
 	}
+}
+
+func closeAfter(done chan struct{}, seen *sync.WaitGroup) {
+	seen.Wait()
+	close(done)
 }
 
 func TestMoments(t *testing.T) {
