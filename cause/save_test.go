@@ -28,6 +28,7 @@ func TestRounds(t *testing.T) {
 		"busy for 10 ms, then for 20": {70_000, 10_000, 1e6, (90 + 80) * msec, 80_000},
 		"the link never rests":        {70_000, 10_000, 1e5, 0, 80_000},
 		"less than half of it used":   {4_000, 10_000, 0, 0, 10_000},
+		"more than half of it used":   {6_000, 10_000, 0, 0, 16_000},
 		"nothing":                     {0, 10_000, 0, 0, 10_000},
 	} {
 		if wait, after := rounds(tt.bytes, tt.window, 100*msec, tt.rate); wait != tt.wait || after != tt.after {
